@@ -1,0 +1,1 @@
+//! The assistant: threads that keep folders in sync.

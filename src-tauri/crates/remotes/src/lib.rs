@@ -1,0 +1,1 @@
+//! Special remotes: places that store contents and run nothing of ours.

@@ -1,0 +1,1 @@
+//! What crosses the border between engine and windows: plain data.

@@ -1,0 +1,1 @@
+//! Repositories, remotes, servers and nodes for tests; only ever a dev-dependency.

@@ -1,0 +1,1 @@
+//! XMPP: session, presence, push hints.
