@@ -1,0 +1,302 @@
+//! A git-annex repository with a work tree: opened, made new, or adopted.
+//!
+//! Format: git-annex repository version 10, as written by 10.20230126 and 10.20261026.
+
+use std::path::{Path, PathBuf};
+
+use tributary_formats::uuid::RepoUuid;
+
+use crate::annex_branch::AnnexBranch;
+use crate::place_in_tree::WorkTree;
+use crate::store::ObjectStore;
+
+/// The repository version that is read and written here.
+pub const ANNEX_VERSION: &str = "10";
+
+/// An open git-annex repository. It can be sent to another thread but not shared between two.
+pub struct Repository {
+    git: git2::Repository,
+    uuid: RepoUuid,
+    git_dir: PathBuf,
+    work_dir: Option<PathBuf>,
+}
+
+/// What a new repository is told about itself.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// How uuid.log describes it, such as `anna's laptop`. A newline is escaped.
+    pub description: String,
+    /// Command line of our own `filter.annex.process`, used where no git-annex is on PATH.
+    /// None: then no filter is configured, since a missing filter program would put whole files into git.
+    pub filter_process: Option<String>,
+    /// Whether to look for git-annex on PATH: false in tests that must not depend on it.
+    pub look_for_git_annex: bool,
+}
+
+impl Repository {
+    /// Opens the git-annex repository whose work tree's top is `path`.
+    ///
+    /// # Errors
+    /// Each state that must not be written to has its own [`OpenError`]; [`OpenError::NotAnnexed`] is a plain
+    /// git repository, for [`Repository::init_annex`].
+    pub fn open(path: &Path) -> Result<Repository, OpenError> {
+        let _ = path;
+        todo!()
+    }
+
+    /// Opens a repository that serves as a remote on a local path, bare or not, and in whatever branch it is.
+    ///
+    /// # Errors
+    /// As [`Repository::open`], but a bare repository, an adjusted branch and a running assistant are let pass.
+    pub fn open_remote(path: &Path) -> Result<Repository, OpenError> {
+        let _ = path;
+        todo!()
+    }
+
+    /// Makes `path` (made when missing, its files left alone) a new git-annex repository: branch `master` with an
+    /// empty first commit, a fresh UUID, and the defaults of a new folder in config.log.
+    ///
+    /// # Errors
+    /// [`CreateError::AlreadyRepository`] when there is one.
+    pub fn create(path: &Path, setup: &Setup) -> Result<Repository, CreateError> {
+        let _ = (path, setup);
+        todo!()
+    }
+
+    /// Makes the git repository or clone at `path` a git-annex repository: fresh UUID, filter, attributes,
+    /// and its line in uuid.log. History and work tree are left alone. One that is annexed already is opened as it is.
+    pub fn init_annex(path: &Path, setup: &Setup) -> Result<Repository, CreateError> {
+        let _ = (path, setup);
+        todo!()
+    }
+
+    /// Opens the repository that is there as it is, and repairs what a git-annex repository needs to be used from
+    /// plain git: a filter program that exists, the sentinal. Its branch, rules and mode of files stay.
+    pub fn adopt(path: &Path, setup: &Setup) -> Result<Repository, CreateError> {
+        let _ = (path, setup);
+        todo!()
+    }
+
+    /// The `annex.uuid`.
+    pub fn uuid(&self) -> &RepoUuid {
+        &self.uuid
+    }
+
+    /// Top of the work tree.
+    ///
+    /// # Panics
+    /// For a bare repository, which only [`Repository::open_remote`] returns; ask [`Repository::is_bare`] there.
+    pub fn work_dir(&self) -> &Path {
+        self.work_dir.as_deref().expect("only a remote may be bare")
+    }
+
+    /// Whether there is no work tree.
+    pub fn is_bare(&self) -> bool {
+        self.work_dir.is_none()
+    }
+
+    /// The `.git` directory, or the bare repository itself.
+    pub fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// `GITDIR/annex`.
+    pub fn annex_dir(&self) -> PathBuf {
+        self.git_dir.join("annex")
+    }
+
+    /// `GITDIR/tributary`: our own state, which can be deleted at any time.
+    pub fn state_dir(&self) -> PathBuf {
+        self.git_dir.join("tributary")
+    }
+
+    /// Short name of the branch that HEAD is on, such as `master`; it need not have a commit yet.
+    pub fn branch(&self) -> Result<String, git2::Error> {
+        todo!()
+    }
+
+    /// The libgit2 handle.
+    pub fn git(&self) -> &git2::Repository {
+        &self.git
+    }
+
+    /// Value of a git configuration variable, from all levels; None when unset or not UTF-8.
+    pub fn git_config_get(&self, name: &str) -> Option<String> {
+        let _ = name;
+        todo!()
+    }
+
+    /// As git reads a boolean; None when unset or no boolean.
+    pub fn git_config_bool(&self, name: &str) -> Option<bool> {
+        let _ = name;
+        todo!()
+    }
+
+    /// Sets a variable in the repository's own configuration.
+    pub fn git_config_set(&self, name: &str, value: &str) -> Result<(), git2::Error> {
+        let _ = (name, value);
+        todo!()
+    }
+
+    /// Removes a variable from the repository's own configuration; unset already is fine.
+    pub fn git_config_unset(&self, name: &str) -> Result<(), git2::Error> {
+        let _ = name;
+        todo!()
+    }
+
+    /// Who commits: `user.name` and `user.email`, else the login name and LOGIN@HOST. Never fails.
+    pub fn author(&self) -> git2::Signature<'static> {
+        todo!()
+    }
+
+    /// As [`Repository::author`] with a given time (seconds since 1970, offset of the local zone).
+    pub fn author_at(&self, seconds: u64) -> git2::Signature<'static> {
+        let _ = seconds;
+        todo!()
+    }
+
+    /// The contents. The store keeps no handle of the repository and can go to other threads.
+    pub fn store(&self) -> ObjectStore {
+        todo!()
+    }
+
+    /// The work tree, for reading and placing files without following links out of it.
+    ///
+    /// # Errors
+    /// When the top cannot be opened: gone, unreadable.
+    pub fn work_tree(&self) -> std::io::Result<WorkTree> {
+        todo!()
+    }
+
+    /// The git-annex branch.
+    pub fn annex_branch(&self) -> AnnexBranch<'_> {
+        AnnexBranch::new(self)
+    }
+}
+
+/// Why a folder cannot be used as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No git repository has its top here.
+    #[error("{path} is not a git repository")]
+    NotRepository {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A git repository that git-annex was never initialised in.
+    #[error("{path} is a git repository without git-annex")]
+    NotAnnexed {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Version 8 or 9, or older; `git annex upgrade` brings it to 10.
+    #[error("the repository has git-annex version {version}; run `git annex upgrade` in it")]
+    VersionTooOld {
+        /// Its `annex.version`, or `none`.
+        version: String,
+    },
+    /// Newer than what is known here.
+    #[error("the repository has git-annex version {version}, which is newer than {ANNEX_VERSION}")]
+    VersionTooNew {
+        /// Its `annex.version`.
+        version: String,
+    },
+    /// A direct mode repository of git-annex 5.
+    #[error("the repository is in direct mode; run `git annex upgrade` in it")]
+    DirectMode,
+    /// HEAD is on an adjusted branch.
+    #[error("the repository is on the adjusted branch {branch}")]
+    AdjustedBranch {
+        /// Short name, such as `adjusted/master(unlocked)`.
+        branch: String,
+    },
+    /// HEAD is on no branch.
+    #[error("no branch is checked out")]
+    DetachedHead,
+    /// A merge, rebase or the like was started by hand and is not finished.
+    #[error("a {operation} was started in the repository and is not finished")]
+    Unfinished {
+        /// Git's word for it, such as `merge`.
+        operation: &'static str,
+    },
+    /// Tuned at init (`difference.log`): its directories are laid out otherwise.
+    #[error("the repository was tuned when it was made, which is not supported")]
+    Tuned,
+    /// `annex.pidlock` is set: its file system has no record locks.
+    #[error("the repository uses annex.pidlock, which is not supported")]
+    PidLock,
+    /// git-annex's own assistant runs there and would commit old files again.
+    #[error("the git-annex assistant is running in the repository (process {pid})")]
+    AssistantRunning {
+        /// Its process.
+        pid: u32,
+    },
+    /// A bare repository where a folder is needed.
+    #[error("{path} is a bare repository")]
+    Bare {
+        /// The repository.
+        path: PathBuf,
+    },
+    /// A sub-module or linked work tree: `.git` is a file or a link.
+    #[error("{path} is a sub-module or a linked work tree")]
+    Linked {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The repository belongs to somebody else, and git refuses to use it.
+    #[error("{path} belongs to another user")]
+    NotOwned {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder or its `.git` cannot be read.
+    #[error("{path} cannot be read")]
+    Unreadable {
+        /// What could not be read.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// Its UUID is one that cannot be used.
+    #[error("the repository has an annex.uuid that cannot be used")]
+    BadUuid,
+    /// libgit2 failed: a broken repository.
+    #[error("the git repository cannot be opened")]
+    Git(#[from] git2::Error),
+}
+
+/// Why a folder did not become a repository.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// There is a repository already; see [`Repository::adopt`].
+    #[error("{path} is a git repository already")]
+    AlreadyRepository {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder lies inside another repository's work tree.
+    #[error("{path} lies inside the git repository {outer}")]
+    InsideRepository {
+        /// The folder.
+        path: PathBuf,
+        /// Top of the repository around it.
+        outer: PathBuf,
+    },
+    /// What is there cannot be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A file could not be made.
+    #[error("{path} cannot be written")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The git-annex branch could not be written.
+    #[error("the git-annex branch could not be written")]
+    AnnexBranch(#[from] crate::annex_branch::UpdateError),
+    /// libgit2 failed.
+    #[error("the git repository could not be made")]
+    Git(#[from] git2::Error),
+}
