@@ -1,1 +1,33 @@
 //! Repositories, remotes, servers and nodes for tests; only ever a dev-dependency.
+//!
+//! Everything here panics with a sentence that says what went wrong: a fixture that cannot be built has failed its
+//! test. Nothing here looks at the machine's own configuration: every program that is started gets the environment of
+//! a [`Sandbox`].
+
+mod annex;
+mod deadline;
+mod desktop;
+mod git;
+mod need;
+mod node;
+mod odd_files;
+mod port;
+mod process;
+mod sandbox;
+mod seed;
+mod snapshot;
+mod sshd;
+
+pub use annex::{Annex, AnnexVersion, Judge, annex_versions, newest_annex};
+pub use deadline::{Deadline, eventually, within};
+pub use desktop::{Desktop, Notification, TrayItem, TrayMenuEntry};
+pub use git::Repo;
+pub use need::{need, need_all};
+pub use node::{Node, NodeBuilder};
+pub use odd_files::{OddFiles, OddName};
+pub use port::free_port;
+pub use process::{Finished, Process, run, run_within};
+pub use sandbox::Sandbox;
+pub use seed::seed;
+pub use snapshot::{Entry, Snapshot, differences, snapshot};
+pub use sshd::Sshd;
