@@ -1,0 +1,52 @@
+//! Numbers that the planner goes by, with those that were found right as the default.
+
+use tributary_formats::uuid::RepoUuid;
+
+use crate::Millis;
+
+/// How one folder's planner behaves.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Config {
+    /// Our own repository; it makes our delays differ from everybody else's.
+    pub uuid: RepoUuid,
+    /// First and longest delay between tries of what failed.
+    pub retry: (Millis, Millis),
+    /// First and longest pause between two looks while no hint can reach us.
+    pub poll: (Millis, Millis),
+    /// Pause between two looks while hints reach us: for those who cannot send any, and for lost ones.
+    pub safety_poll: Millis,
+    /// Most keys of a local commit whose contents go before their names.
+    pub content_first_keys: usize,
+    /// Most bytes of a local commit whose contents go before their names.
+    pub content_first_bytes: u64,
+    /// Longest that names wait for contents.
+    pub content_first_wait: Millis,
+    /// Longest that a record waits after a transfer ended.
+    pub record_wait: Millis,
+    /// Longest that a record waits in a long batch.
+    pub record_wait_long: Millis,
+    /// Most keys in flight at a place in one direction.
+    pub keys_in_flight: usize,
+    /// Most bytes in flight at a place in one direction; a single key may be larger.
+    pub bytes_in_flight: u64,
+}
+
+impl Config {
+    /// The numbers that ship, for the repository `uuid`.
+    #[must_use]
+    pub fn new(uuid: RepoUuid) -> Self {
+        Self {
+            uuid,
+            retry: (Millis::from_secs(2), Millis::from_secs(30 * 60)),
+            poll: (Millis::from_secs(5), Millis::from_secs(5 * 60)),
+            safety_poll: Millis::from_secs(30 * 60),
+            content_first_keys: 64,
+            content_first_bytes: 4 << 20,
+            content_first_wait: Millis(300),
+            record_wait: Millis::from_secs(1),
+            record_wait_long: Millis::from_secs(5),
+            keys_in_flight: 512,
+            bytes_in_flight: 256 << 20,
+        }
+    }
+}
