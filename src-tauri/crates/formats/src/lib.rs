@@ -1,1 +1,18 @@
 //! git-annex's formats: text to values and back, no I/O, no clock.
+//!
+//! What others wrote is read as hostile: every parser is bounded, none panics, and what could
+//! leave a directory or break a line is refused where it enters.
+
+pub mod backend;
+pub mod extension;
+pub mod hasher;
+pub mod key;
+pub mod pointer;
+pub mod tree_path;
+pub mod uuid;
+
+pub use backend::{Backend, HashAlgorithm};
+pub use hasher::KeyHasher;
+pub use key::Key;
+pub use tree_path::TreePath;
+pub use uuid::RepoUuid;
