@@ -4,16 +4,30 @@
 
 pub mod annex_branch;
 pub mod bare;
+pub mod cancel;
+pub mod commit;
+pub mod conflict;
+pub mod contents;
+pub mod fetch;
 pub mod filter;
+pub mod housekeeping;
+pub mod index;
 pub mod journal;
 pub mod keysdb;
 pub mod large_files;
 pub mod lock;
+pub mod merge;
 pub mod object_batch;
 pub mod place_in_tree;
+pub mod push;
+pub mod refs;
+pub mod remote;
 pub mod repository;
 pub mod stat;
 pub mod store;
+pub mod sync_branches;
+pub mod transport;
+pub mod tree;
 mod syscall;
 
 pub use repository::Repository;

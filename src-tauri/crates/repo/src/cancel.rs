@@ -1,0 +1,73 @@
+//! Stopping blocking work from another thread: a flag that loops look at, and child processes that are killed.
+//!
+//! Time limits are the caller's: it watches the [`Meter`], and cancels when nothing moved for too long.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// Called with the number of bytes that moved since the last call. May be called often: it must be cheap.
+/// A call with 0 is a sign of life.
+pub type Meter<'a> = dyn Fn(u64) + Sync + 'a;
+
+/// A meter for callers that do not look.
+pub fn no_meter(_bytes: u64) {}
+
+/// A token that ends blocking work early. Clones are the same token.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    cancelled: AtomicBool,
+    groups: Mutex<Vec<Pid>>,
+}
+
+/// While it lives, a cancelled token kills the process group.
+#[derive(Debug)]
+pub(crate) struct KillOnCancel {
+    cancel: Cancel,
+    group: Pid,
+}
+
+impl Cancel {
+    /// A token that nobody has cancelled.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends the work: loops stop at their next look, child processes are killed with all they started.
+    pub fn cancel(&self) {
+        self.0.cancelled.store(true, Ordering::SeqCst);
+        for group in self.groups().iter() {
+            // It may have ended by itself in this moment; its id cannot be another's before it is waited for.
+            let _ = kill_process_group(*group, Signal::KILL);
+        }
+    }
+
+    /// Whether [`Cancel::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Ties a process group to the token. To be dropped before the group's leader is waited for.
+    pub(crate) fn kills(&self, group: Pid) -> KillOnCancel {
+        self.groups().push(group);
+        if self.is_cancelled() {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        KillOnCancel { cancel: self.clone(), group }
+    }
+
+    fn groups(&self) -> std::sync::MutexGuard<'_, Vec<Pid>> {
+        // The list is whole after every operation on it, so a panic elsewhere does not spoil it.
+        self.0.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for KillOnCancel {
+    fn drop(&mut self) {
+        self.cancel.groups().retain(|group| *group != self.group);
+    }
+}
