@@ -1,0 +1,1 @@
+//! The `directory` special remote: contents in a directory of this machine, such as a removable drive.
