@@ -79,10 +79,12 @@ impl Backend {
     }
 
     /// Reads a backend's name, as in `annex.backend` or at the start of a key. None when it could
-    /// not stand in a key: it has to be of ASCII letters, digits, `_` and `.`, 64 at most.
+    /// not stand in a key: it has to be of ASCII letters, digits and, after the first, `_` and `.`;
+    /// 64 at most. (A leading `_` could not be told from a slash in the journal.)
     pub fn parse(name: &str) -> Option<Backend> {
         let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'.';
-        if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
+        let starts_plain = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if !starts_plain || name.len() > 64 || !name.bytes().all(fits) {
             return None;
         }
         Some(match name {
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn refuses_what_cannot_start_a_key() {
-        for bad in ["", "A B", "A-B", "A/B", "A%", "é"] {
+        for bad in ["", "A B", "A-B", "A/B", "A%", "é", ".", "_A"] {
             assert_eq!(Backend::parse(bad), None, "{bad:?}");
         }
     }

@@ -4,15 +4,23 @@
 //! leave a directory or break a line is refused where it enters.
 
 pub mod backend;
+pub mod branches;
+pub mod clock;
 pub mod extension;
 pub mod hasher;
+pub mod journal;
 pub mod key;
+pub mod logs;
 pub mod pointer;
 pub mod tree_path;
+pub mod union_merge;
 pub mod uuid;
+pub mod variant;
 
 pub use backend::{Backend, HashAlgorithm};
+pub use clock::Timestamp;
 pub use hasher::KeyHasher;
 pub use key::Key;
 pub use tree_path::TreePath;
+pub use union_merge::union_merge;
 pub use uuid::RepoUuid;

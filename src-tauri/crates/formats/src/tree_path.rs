@@ -87,6 +87,14 @@ impl TreePath {
         Self::new([&self.0[..dir], name].concat())
     }
 
+    /// As [`TreePath::with_file_name`], for a name known to be sound: one derived from this one's by
+    /// adding to it. The result may be a little longer than [`MAX_PATH_LEN`].
+    pub(crate) fn with_sound_file_name(&self, name: Vec<u8>) -> TreePath {
+        debug_assert_eq!(check_component(&name), Ok(()));
+        let dir = self.last_slash().map_or(0, |slash| slash + 1);
+        Self([&self.0[..dir], &name].concat().into())
+    }
+
     /// How many directories it lies in: 0 at the top.
     pub fn depth(&self) -> usize {
         self.0.iter().filter(|&&b| b == b'/').count()
