@@ -17,6 +17,8 @@ pub struct Settled {
     pub pending_down: Amount,
     /// How many of `pending_down` no reachable place has.
     pub nowhere: u64,
+    /// The disk of this computer was found full; downloads wait.
+    pub full_here: bool,
     /// Transfers that failed and are to be tried again; at most [`Settled::MAX_FAILED`] of them.
     pub failed: Vec<(Key, PlaceId, Direction)>,
 }
