@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::failure::{Context, Failure, Result};
-use crate::process::{self, run_within};
+use crate::process::run_within;
 use crate::toolchain::{cargo, has_nextest};
 use crate::warden::Warden;
 use crate::{build, checkout, front_end, setup};
@@ -270,7 +270,7 @@ mod tests {
     fn a_command_that_hangs_is_ended_with_all_that_it_started() {
         // The inner sleep stands for a test's own server: the pipe would stay open if it lived on.
         let warden = Warden::deaf();
-        let mut command = process::program("sh", ["-c", "sleep 300 & wait"]);
+        let mut command = crate::process::program("sh", ["-c", "sleep 300 & wait"]);
         let failure = run_within(&mut command, Duration::from_millis(200), &warden).unwrap_err();
         assert!(failure.to_string().contains("was ended"), "{failure}");
     }

@@ -148,7 +148,7 @@ pub fn keep_watch() -> Result<()> {
 }
 
 /// Removes a folder in which git-annex may have taken the right to write from files and folders.
-fn remove_all(folder: &Path) -> io::Result<()> {
+pub fn remove_all(folder: &Path) -> io::Result<()> {
     process::program("chmod", ["-R", "u+w", "--"]).arg(folder).stderr(Stdio::null()).status()?;
     fs::remove_dir_all(folder)
 }
