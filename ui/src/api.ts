@@ -1,0 +1,97 @@
+// One function per command. The views call these and nothing else; a failure is a value, never an exception.
+
+import type { Backend } from "./backend";
+import type { Command } from "./generated/Command";
+import type { Failure } from "./generated/Failure";
+import type { HeldAnswer } from "./generated/HeldAnswer";
+import type { HeldDeletions } from "./generated/HeldDeletions";
+import type { LoginForm } from "./generated/LoginForm";
+import type { LoginReport } from "./generated/LoginReport";
+import type { PauseLength } from "./generated/PauseLength";
+import type { RemoteRow } from "./generated/RemoteRow";
+import type { Reply } from "./generated/Reply";
+import type { Settings } from "./generated/Settings";
+import type { Snapshot } from "./generated/Snapshot";
+import { t } from "./strings";
+
+/** What came of a wish: its value, or why not. */
+export type Outcome<T> = { ok: true; value: T } | { ok: false; failure: Failure };
+
+export class Api {
+  constructor(private readonly backend: Backend) {}
+
+  status(): Promise<Outcome<Snapshot>> {
+    return this.ask({ type: "status", folder: null }, (r) => (r.type === "status" ? r.snapshot : undefined));
+  }
+  addFolder(folder: string, description: string | null = null) {
+    return this.done({ type: "addFolder", folder, description });
+  }
+  cloneFolder(url: string, folder: string, description: string | null = null) {
+    return this.done({ type: "cloneFolder", url, folder, description });
+  }
+  removeFolder(folder: string) {
+    return this.done({ type: "removeFolder", folder });
+  }
+  addGitRemote(folder: string, name: string, url: string, contents: boolean) {
+    return this.done({ type: "addGitRemote", folder, name, url, contents });
+  }
+  addSpecialRemote(folder: string, name: string, parameters: Record<string, string>) {
+    return this.done({ type: "addSpecialRemote", folder, name, parameters });
+  }
+  listRemotes(folder: string): Promise<Outcome<RemoteRow[]>> {
+    return this.ask({ type: "listRemotes", folder }, (r) => (r.type === "remotes" ? r.remotes : undefined));
+  }
+  removeRemote(folder: string, name: string) {
+    return this.done({ type: "removeRemote", folder, name });
+  }
+  confirmPlace(folder: string, name: string) {
+    return this.done({ type: "confirmPlace", folder, name });
+  }
+  login(form: LoginForm): Promise<Outcome<LoginReport>> {
+    return this.ask({ type: "login", ...form }, (r) => (r.type === "login" ? r.report : undefined));
+  }
+  logout() {
+    return this.done({ type: "logout" });
+  }
+  sync(folder: string | null = null) {
+    return this.done({ type: "sync", folder });
+  }
+  held(folder: string): Promise<Outcome<HeldDeletions>> {
+    return this.ask({ type: "held", folder, answer: null }, (r) => (r.type === "held" ? r.held : undefined));
+  }
+  answerHeld(folder: string, answer: HeldAnswer) {
+    return this.done({ type: "held", folder, answer });
+  }
+  pause(folder: string | null, length: PauseLength) {
+    return this.done({ type: "pause", folder, length });
+  }
+  resume(folder: string | null) {
+    return this.done({ type: "resume", folder });
+  }
+  setSettings(settings: Settings) {
+    return this.done({ type: "setSettings", settings });
+  }
+  doctor(): Promise<Outcome<{ lines: string[]; complete: boolean }>> {
+    return this.ask({ type: "doctor" }, (r) =>
+      r.type === "doctor" ? { lines: r.lines, complete: r.complete } : undefined,
+    );
+  }
+
+  /** For wishes whose answer is one sentence. */
+  private done(command: Command): Promise<Outcome<string>> {
+    return this.ask(command, (r) => (r.type === "done" ? r.sentence : undefined));
+  }
+
+  private async ask<T>(command: Command, pick: (reply: Reply) => T | undefined): Promise<Outcome<T>> {
+    try {
+      const reply = await this.backend.send(command);
+      if (reply.type === "failed") return { ok: false, failure: reply.failure };
+      const value = pick(reply);
+      if (value !== undefined) return { ok: true, value };
+      return { ok: false, failure: { code: "internal", sentence: t.unexpectedReply, hint: t.reportThis } };
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return { ok: false, failure: { code: "internal", sentence: t.noAnswer(reason), hint: t.startAgain } };
+    }
+  }
+}

@@ -1,0 +1,46 @@
+// Who answers the window. All knowledge of the shell's interface is behind this one type.
+
+import type { Command } from "../generated/Command";
+import type { NumberedEvent } from "../generated/NumberedEvent";
+import type { Reply } from "../generated/Reply";
+
+/** What the machine suggests before a person has chosen anything. */
+export interface Suggestions {
+  /** The person's home folder, to shorten paths with. */
+  home: string;
+  /** Where a first folder would go. */
+  folder: string;
+  /** This computer's name. */
+  computer: string;
+}
+
+/** The view that the shell asks for, such as from the tray's menu. */
+export type ViewName = "overview" | "folders" | "places" | "transfers" | "problems" | "settings";
+
+export interface Backend {
+  /** Sends a wish and returns its one answer. */
+  send(command: Command): Promise<Reply>;
+  /** Calls back for each event until the returned function is called. */
+  listen(heard: (event: NumberedEvent) => void): Promise<() => void>;
+  /** Calls back when the shell asks for a view. */
+  onView(asked: (view: ViewName) => void): Promise<() => void>;
+  /** What to fill in. */
+  suggestions(): Promise<Suggestions>;
+  /** Lets the person choose a folder; null when they changed their mind. */
+  chooseFolder(start: string): Promise<string | null>;
+  /** Opens a synced folder in the file manager. */
+  openFolder(folder: string): Promise<void>;
+  /** Tells that the first picture is on the screen. */
+  painted(): Promise<void>;
+  /** Closes this window. */
+  close(): Promise<void>;
+}
+
+/** The shell, or made-up data where the build allows it and the address asks for it (`?mock`). */
+export async function connect(): Promise<Backend> {
+  if (__MOCK__) {
+    const scene = new URLSearchParams(location.search).get("mock");
+    if (scene !== null) return (await import("./mock")).mock(scene || "working");
+  }
+  return (await import("./shell")).shell();
+}

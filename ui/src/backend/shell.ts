@@ -1,0 +1,19 @@
+// The shell's interface: its own commands and two events, nothing of Tauri's plug-ins.
+
+import { invoke } from "@tauri-apps/api/core";
+import { listen } from "@tauri-apps/api/event";
+import type { NumberedEvent } from "../generated/NumberedEvent";
+import type { Backend, Suggestions, ViewName } from ".";
+
+export function shell(): Backend {
+  return {
+    send: (command) => invoke("command", { command }),
+    listen: (heard) => listen<NumberedEvent>("engine", ({ payload }) => heard(payload)),
+    onView: (asked) => listen<ViewName>("view", ({ payload }) => asked(payload)),
+    suggestions: () => invoke<Suggestions>("suggestions"),
+    chooseFolder: (start) => invoke<string | null>("choose_folder", { start }),
+    openFolder: (folder) => invoke("open_folder", { folder }),
+    painted: () => invoke("painted"),
+    close: () => invoke("close_window"),
+  };
+}

@@ -1,0 +1,18 @@
+// Starts the window: finds who answers (the shell, or made-up data in a test build), then shows the app.
+
+import { mount } from "svelte";
+import App from "./App.svelte";
+import { connect } from "./backend";
+import { Live } from "./live.svelte";
+import "./theme.css";
+
+const target = document.getElementById("app");
+if (!target) throw new Error("index.html has no #app");
+
+const backend = await connect();
+const live = new Live(backend);
+mount(App, { target, props: { live } });
+await live.start();
+
+// Two frames later the first one is on the screen.
+requestAnimationFrame(() => requestAnimationFrame(() => void backend.painted()));

@@ -1,0 +1,49 @@
+// The places of all folders, each once: what the picture and the cards show. Folders that share a transfer point
+// name it by the same UUID or the same address.
+
+import type { FolderStatus } from "./generated/FolderStatus";
+import type { PlaceKind } from "./generated/PlaceKind";
+import type { PlaceStatus } from "./generated/PlaceStatus";
+import { placeOf } from "./speed";
+
+export interface Place {
+  /** What makes it the same place in two folders. */
+  id: string;
+  name: string;
+  kind: PlaceKind;
+  url: string;
+  reachable: boolean;
+  since?: string;
+  /** The folders in which it is known, with what each says of it. */
+  uses: { folder: FolderStatus; status: PlaceStatus }[];
+}
+
+export function placesOf(folders: FolderStatus[]): Place[] {
+  const places = new Map<string, Place>();
+  for (const folder of folders) {
+    for (const status of folder.places) {
+      // A computer has a UUID for each folder, so its name is what a person knows it by.
+      const id = status.kind === "computer" ? `computer ${status.name}` : status.url || status.uuid || status.name;
+      const known = places.get(id);
+      if (known) {
+        known.uses.push({ folder, status });
+        known.reachable ||= status.reachable;
+      } else {
+        const { name, kind, url, reachable, since } = status;
+        places.set(id, { id, name, kind, url, reachable, since, uses: [{ folder, status }] });
+      }
+    }
+  }
+  return [...places.values()];
+}
+
+/** Bytes a second to and from a place, all folders together. */
+export const speedOf = (place: Place, speeds: Record<string, number>): number =>
+  place.uses.reduce((sum, use) => sum + (speeds[placeOf(use.folder.path, use.status.name)] ?? 0), 0);
+
+/** Whether anything moves to or from a place now. */
+export const isMoving = (place: Place): boolean =>
+  place.uses.some((use) => use.folder.transfers.some((x) => x.place === use.status.name));
+
+/** Files that wait to go there, all folders together. */
+export const waitingFor = (place: Place): number => place.uses.reduce((sum, use) => sum + use.status.waiting, 0);
