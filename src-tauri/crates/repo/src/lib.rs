@@ -5,6 +5,7 @@
 pub mod annex_branch;
 pub mod bare;
 pub mod cancel;
+mod closure;
 pub mod commit;
 pub mod conflict;
 pub mod contents;
@@ -30,4 +31,5 @@ pub mod transport;
 pub mod tree;
 mod syscall;
 
+pub use git2::Oid;
 pub use repository::Repository;

@@ -3,7 +3,10 @@
 use git2::Oid;
 
 use crate::push::PushSpec;
-use crate::refs::RefError;
+use crate::refs::{self, RefError};
+
+/// The branch that git-annex keeps its records in.
+const ANNEX: &str = "git-annex";
 
 /// The commits that others left for our branch (short name, such as `master`): at `REMOTE/BRANCH`,
 /// `REMOTE/synced/BRANCH` and `refs/synced/…` of that remote; with no remote, at our own `synced/BRANCH` and
@@ -13,19 +16,63 @@ pub fn merge_candidates(
     remote: Option<&str>,
     branch: &str,
 ) -> Result<Vec<Oid>, RefError> {
-    let _ = (git, remote, branch);
-    todo!()
+    let (exact, pushed_by_assistants) = match remote {
+        Some(remote) => {
+            let prefix = format!("refs/remotes/{remote}");
+            let names = [format!("{prefix}/{branch}"), format!("{prefix}/synced/{branch}")];
+            (names.to_vec(), format!("{prefix}/refs-synced/"))
+        }
+        None => (vec![format!("refs/heads/synced/{branch}")], "refs/synced/".to_owned()),
+    };
+    let mut found = Vec::new();
+    for name in exact {
+        found.extend(refs::target(git, &name)?);
+    }
+    found.extend(left_by_assistants(git, &pushed_by_assistants, branch)?);
+
+    let ours = refs::target(git, &format!("refs/heads/{branch}"))?;
+    let contained = |tip: Oid| {
+        ours.is_some_and(|ours| ours == tip || git.graph_descendant_of(ours, tip).unwrap_or(false))
+    };
+    let mut candidates: Vec<Oid> = Vec::new();
+    for tip in found {
+        if !candidates.contains(&tip) && !contained(tip) {
+            candidates.push(tip);
+        }
+    }
+    Ok(candidates)
+}
+
+/// The refs `PREFIX UUID/BRANCH`, which git-annex's assistant pushes to when all else failed.
+fn left_by_assistants(git: &git2::Repository, prefix: &str, branch: &str) -> Result<Vec<Oid>, RefError> {
+    let refused = |source| RefError::Refused { name: prefix.to_owned(), source };
+    let mut tips = Vec::new();
+    for reference in git.references_glob(&format!("{prefix}*")).map_err(refused)? {
+        let reference = reference.map_err(refused)?;
+        let Ok(name) = reference.name() else { continue };
+        let rest = name.strip_prefix(prefix).and_then(|rest| rest.split_once('/'));
+        if rest.is_some_and(|(_, short)| short == branch) {
+            tips.extend(reference.target());
+        }
+    }
+    Ok(tips)
 }
 
 /// What is pushed to a remote first: the branch, `synced/git-annex` (forced, as git-annex does: both sides hold a
 /// union merge of it soon), then `git-annex` itself, which may be refused without harm.
 pub fn push_specs(branch: &str) -> Vec<PushSpec> {
-    let _ = branch;
-    todo!()
+    vec![
+        spec(branch, branch, false),
+        spec(ANNEX, &format!("synced/{ANNEX}"), true),
+        spec(ANNEX, ANNEX, false),
+    ]
 }
 
 /// What is pushed when the remote refused the branch because it is checked out there: `BRANCH:synced/BRANCH`.
 pub fn push_spec_when_refused(branch: &str) -> PushSpec {
-    let _ = branch;
-    todo!()
+    spec(branch, &format!("synced/{branch}"), false)
+}
+
+fn spec(local: &str, remote: &str, force: bool) -> PushSpec {
+    PushSpec { local: format!("refs/heads/{local}"), remote: format!("refs/heads/{remote}"), force }
 }

@@ -1,7 +1,12 @@
 //! Byte streams that somebody else provides, as transports for git: the engine registers a scheme with an opener.
 
+pub(crate) mod local;
+pub(crate) mod process;
+pub(crate) mod stream;
+
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Which of git's two services a stream talks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +28,31 @@ pub struct Stream {
 /// Opens a stream to a service of the repository that a URL names.
 pub type Opener = Arc<dyn Fn(&str, Service) -> io::Result<Stream> + Send + Sync>;
 
+/// The schemes and who opens their streams.
+static OPENERS: RwLock<BTreeMap<String, Opener>> = RwLock::new(BTreeMap::new());
+
 /// Makes `SCHEME::…` and `SCHEME://…` URLs fetch and push over streams from the opener, in this process.
 /// A scheme that was registered before gets the new opener.
 pub fn register(scheme: &str, opener: Opener) {
-    let _ = (scheme, opener);
-    todo!()
+    // A map is whole after every operation on it, so a panic elsewhere does not spoil it.
+    OPENERS.write().unwrap_or_else(PoisonError::into_inner).insert(scheme.to_owned(), opener);
+}
+
+/// The registered scheme that a URL begins with.
+pub(crate) fn registered_scheme(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once(':')?;
+    let is_scheme = rest.starts_with(':') || rest.starts_with("//");
+    let openers = OPENERS.read().unwrap_or_else(PoisonError::into_inner);
+    (is_scheme && openers.contains_key(scheme)).then(|| scheme.to_owned())
+}
+
+pub(crate) fn open(url: &str, service: Service) -> io::Result<Stream> {
+    let scheme = registered_scheme(url);
+    let openers = OPENERS.read().unwrap_or_else(PoisonError::into_inner);
+    let opener = scheme.and_then(|scheme| openers.get(&scheme).cloned());
+    drop(openers);
+    match opener {
+        Some(opener) => opener(url, service),
+        None => Err(io::Error::new(io::ErrorKind::NotFound, "nobody opens streams for this URL")),
+    }
 }
