@@ -1,7 +1,17 @@
 //! Push hints: "look now", which name nothing in clear.
+//!
+//! A hint holds two keyed marks for each folder. The key is the UUID of the repository at the publisher, which
+//! whoever has the folder reads in its uuid.log and nobody else knows; so the server learns neither which folder
+//! changed nor to what, and not even whether two hints speak of the same one, because the counter is in the
+//! mark. Source: this crate's README, "Marks".
+
+pub(crate) mod bucket;
+pub(crate) mod outbox;
 
 use std::fmt;
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use tributary_formats::uuid::RepoUuid;
 
 use crate::account::{BareJid, DeviceTag};
@@ -79,16 +89,57 @@ pub struct OpenedHint {
     heads: [u8; 32],
 }
 
-/// Finds those of the `known` repositories that a received state speaks of. Constant work per mark and UUID.
+/// Finds those of the `known` repositories that a received state speaks of: one hash for each of them, and at
+/// most as many comparisons as the state has marks.
 pub fn open(state: &ReceivedState, known: &[RepoUuid]) -> Vec<OpenedHint> {
-    let _ = (state, known);
-    todo!()
+    let find = |repository: &RepoUuid| {
+        let expected = folder_mark(repository, state.device, state.counter);
+        let found = state.marks.iter().find(|marks| marks.folder == expected)?;
+        Some(OpenedHint { repository: repository.clone(), counter: state.counter, heads: found.heads })
+    };
+    known.iter().filter_map(find).collect()
 }
 
 /// Whether the publisher had exactly these tips, so that there is nothing to look for.
 pub fn heads_match(hint: &OpenedHint, tips: &Tips) -> bool {
-    let _ = (hint, tips, hint.heads);
-    todo!()
+    hint.heads == heads_mark(&hint.repository, hint.counter, tips)
+}
+
+/// The marks of a device's folders.
+pub(crate) fn marks(device: DeviceTag, state: &DeviceState) -> Vec<FolderMarks> {
+    let mark = |folder: &FolderState| FolderMarks {
+        folder: folder_mark(&folder.repository, device, state.counter),
+        heads: heads_mark(&folder.repository, state.counter, &folder.tips),
+    };
+    state.folders.iter().map(mark).collect()
+}
+
+/// HMAC-SHA256(UUID, "folder" ‖ tag ‖ epoch ‖ seq), numbers as 8 bytes, highest first.
+fn folder_mark(repository: &RepoUuid, device: DeviceTag, counter: Counter) -> [u8; 32] {
+    keyed(repository, "folder", &[device.as_bytes(), &counter.to_bytes()])
+}
+
+/// HMAC-SHA256(UUID, "heads" ‖ epoch ‖ seq ‖ tips), each tip as its length in one byte (0: none), then the tip.
+fn heads_mark(repository: &RepoUuid, counter: Counter, tips: &Tips) -> [u8; 32] {
+    let tip = |tip: &Option<ObjectId>| match tip {
+        Some(ObjectId(bytes)) => [&[bytes.len() as u8], bytes.as_slice()].concat(),
+        None => vec![0],
+    };
+    keyed(repository, "heads", &[&counter.to_bytes(), &tip(&tips.branch), &tip(&tips.annex)])
+}
+
+fn keyed(repository: &RepoUuid, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
+    let key = repository.as_str().as_bytes();
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
+    mac.update(purpose.as_bytes());
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
+}
+
+impl Counter {
+    fn to_bytes(self) -> [u8; 16] {
+        ((u128::from(self.epoch) << 64) | u128::from(self.seq)).to_be_bytes()
+    }
 }
 
 impl ObjectId {
@@ -106,5 +157,85 @@ impl ObjectId {
 impl fmt::Debug for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(&self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uuid(text: &str) -> RepoUuid {
+        RepoUuid::parse(text).unwrap()
+    }
+
+    fn tips(byte: u8) -> Tips {
+        Tips { branch: ObjectId::from_bytes(&[byte; 20]), annex: ObjectId::from_bytes(&[byte; 32]) }
+    }
+
+    fn received(device: DeviceTag, state: &DeviceState) -> ReceivedState {
+        let from = "alice@p.test".parse().unwrap();
+        ReceivedState { from, device, counter: state.counter, marks: marks(device, state) }
+    }
+
+    fn state(seq: u64) -> DeviceState {
+        let folder = |name: &str, byte| FolderState { repository: uuid(name), tips: tips(byte) };
+        DeviceState { counter: Counter { epoch: 5, seq }, folders: vec![folder("one", 1), folder("two", 2)] }
+    }
+
+    #[test]
+    fn those_who_have_the_folder_find_it() {
+        let state = received(DeviceTag::random(), &state(1));
+        let opened = open(&state, &[uuid("three"), uuid("two")]);
+        assert_eq!(opened.iter().map(|hint| hint.repository.as_str()).collect::<Vec<_>>(), ["two"]);
+        assert!(heads_match(&opened[0], &tips(2)), "equal tips need no look");
+        assert!(!heads_match(&opened[0], &tips(1)));
+        assert!(!heads_match(&opened[0], &Tips::default()), "no branch yet is not the same as some branch");
+    }
+
+    #[test]
+    fn marks_show_nothing_to_others() {
+        let device = DeviceTag::random();
+        let (first, second) = (received(device, &state(1)), received(device, &state(2)));
+        for (a, b) in first.marks.iter().zip(&second.marks) {
+            assert_ne!(a.folder, b.folder, "or the server could tell which folder changes how often");
+            assert_ne!(a.heads, b.heads, "or it could tell that nothing changed");
+        }
+        let other = received(DeviceTag::random(), &state(1));
+        assert_ne!(first.marks[0].folder, other.marks[0].folder, "or it could link two devices");
+        assert!(open(&first, &[uuid("three")]).is_empty());
+    }
+
+    #[test]
+    fn a_mark_moved_to_another_counter_opens_nothing() {
+        let mut replayed = received(DeviceTag::random(), &state(1));
+        replayed.counter.seq = 9;
+        assert!(open(&replayed, &[uuid("one"), uuid("two")]).is_empty(), "the counter is inside the mark");
+    }
+
+    /// So that another version, or another program, makes the same marks.
+    #[test]
+    fn marks_are_as_the_readme_says() {
+        let device: DeviceTag = "9f2c41d07a5be380".parse().unwrap();
+        let counter = Counter { epoch: 1, seq: 2 };
+        let repository = uuid("8b4dd2b4-3c5a-4a6b-9d1e-0a1b2c3d4e5f");
+        assert_eq!(
+            hex::encode(folder_mark(&repository, device, counter)),
+            "3acf1913ebf4b503cf4983e90630e802c946b38d8eafafb5c6ba25341f81f1fe"
+        );
+        assert_eq!(
+            hex::encode(heads_mark(&repository, counter, &tips(0xab))),
+            "77409e6bb1228b27443483384f603c385052e6932e158dfdd633c1cc0e01a542"
+        );
+        assert_eq!(
+            hex::encode(heads_mark(&repository, counter, &Tips::default())),
+            "c1ba40d53e25c995297dc0b1def08609eb5d7ef93ec628a56d946f696f86e58a"
+        );
+    }
+
+    #[test]
+    fn an_object_id_has_a_known_length() {
+        for length in [0, 19, 21, 31, 33] {
+            assert_eq!(ObjectId::from_bytes(&vec![1; length]), None);
+        }
     }
 }

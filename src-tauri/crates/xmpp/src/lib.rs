@@ -11,6 +11,8 @@
 //! ```
 
 pub mod account;
+mod connect;
 pub mod hints;
 pub mod login;
 pub mod session;
+mod wire;

@@ -1,11 +1,17 @@
 //! Logging in, step by step, and the fault that names the step.
 
+mod attempt;
+mod check;
+mod sasl;
+mod words;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::account::{Account, Fingerprint, FullJid, Secret};
-use crate::session::Timeouts;
+pub(crate) use self::attempt::{LoggedIn, log_in};
+pub use self::check::check;
+use crate::account::{Fingerprint, FullJid};
 
 /// The steps of a login, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,9 +101,11 @@ pub enum LoginCause {
     /// The certificate is not believed; `fingerprint` is what a person may confirm and pin.
     #[error("the server's certificate is not trusted")]
     Untrusted {
+        /// What is wrong with it.
+        why: Distrust,
         /// The certificate that the server showed.
         fingerprint: Fingerprint,
-        /// Whose fault it is: unknown authority, wrong name, out of date, or another than the pinned one.
+        /// What the check said.
         source: Arc<io::Error>,
     },
     /// The file or the system store of authorities cannot be used.
@@ -109,21 +117,44 @@ pub enum LoginCause {
     /// The server said `not-authorized`: the password or the user name is wrong.
     #[error("the server refused the password")]
     WrongPassword,
-    /// The server refused this account for another reason (disabled, expired, temporary trouble).
+    /// The server refused this account for another reason.
     #[error("the server refused the login: {condition}")]
     Refused {
         /// The server's condition, from RFC 6120 section 6.5.
         condition: String,
+        /// Whether it may go away by itself.
+        temporary: bool,
+    },
+    /// The server took the password, but could not prove that it knows it: it may be another server.
+    #[error("the server did not prove that it knows the account")]
+    Unproven {
+        /// What was wrong with its proof.
+        source: Arc<dyn std::error::Error + Send + Sync>,
     },
     /// The server lacks something needed.
     #[error("the server lacks something needed")]
     Lacks(Feature),
-    /// Another client took this device's place in the session, so that the two would throw each other out.
+    /// The server ended the stream and said why.
     #[error("the server ended the session: {condition}")]
     Ended {
         /// The server's condition, from RFC 6120 section 4.9.
         condition: String,
     },
+}
+
+/// What is wrong with a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Distrust {
+    /// No trusted authority signed it; so it is with every self-made one.
+    UnknownAuthority,
+    /// It is for another name than the account's domain.
+    WrongName,
+    /// It has expired, or is not valid yet; or this computer's clock is wrong.
+    OutOfDate,
+    /// It is another than the one that a person confirmed.
+    NotThePinned,
+    /// Something rarer.
+    Other,
 }
 
 /// When another try makes sense.
@@ -150,19 +181,6 @@ pub struct LoginReport {
     pub resumable: bool,
     /// Whether hints can be stored (XEP-0163); without it devices that are off learn at their next sync.
     pub pep: bool,
-}
-
-/// Tests an account: every step once, and never more than one try with a wrong password.
-///
-/// # Errors
-/// The first step that fails, with its cause.
-pub async fn check(
-    account: &Account,
-    secret: &Secret,
-    timeouts: &Timeouts,
-) -> Result<LoginReport, LoginFault> {
-    let _ = (account, secret, timeouts);
-    todo!()
 }
 
 impl LoginStep {
@@ -196,18 +214,15 @@ impl LoginFault {
             LoginCause::Untrusted { .. }
             | LoginCause::NoAuthorities { .. }
             | LoginCause::WrongPassword
+            | LoginCause::Refused { temporary: false, .. }
             | LoginCause::Lacks(_) => Retry::AfterPerson,
             LoginCause::UnknownHost { .. }
             | LoginCause::Unreachable { .. }
             | LoginCause::Broken { .. }
             | LoginCause::TimedOut { .. }
-            | LoginCause::Refused { .. }
+            | LoginCause::Refused { temporary: true, .. }
+            | LoginCause::Unproven { .. }
             | LoginCause::Ended { .. } => Retry::Later,
         }
-    }
-
-    /// What a person is told: what is wrong and what helps, in one or two sentences.
-    pub fn sentence(&self) -> String {
-        todo!()
     }
 }

@@ -1,12 +1,26 @@
 //! The session: one task that keeps an account online until told to stop.
 
+mod conversation;
+mod devices;
+mod line;
+mod pause;
+mod requests;
+mod slot;
+mod task;
+
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::account::{Account, DeviceTag, FullJid, Secret, Trust};
-use crate::hints::{DeviceState, ReceivedState};
+use crate::hints::{Counter, DeviceState, ReceivedState};
 use crate::login::{LoginFault, Mechanism};
+
+/// Events that may wait for the engine, before the session waits too.
+const EVENT_DEPTH: usize = 256;
 
 /// What the session tells the engine.
 #[derive(Debug, Clone)]
@@ -29,6 +43,13 @@ pub enum SessionEvent {
         device: DeviceTag,
         /// Whether it is there now.
         online: bool,
+    },
+    /// The account holds a state of this very device with a higher counter than the one published now: the counter
+    /// was lost, or its clock ran backwards. The engine continues above `held`, or the others take everything
+    /// from here for a replay.
+    CounterBehind {
+        /// The counter that the account holds.
+        held: Counter,
     },
     /// Another device's state: pushed, or fetched at login. Replays are left to the caller's counters.
     Hint(ReceivedState),
@@ -105,59 +126,115 @@ pub struct Timeouts {
 /// A handle on the session's task. Dropping it stops the task.
 #[derive(Debug)]
 pub struct Session {
-    _todo: (),
+    login: watch::Sender<Login>,
+    publish: watch::Sender<Option<DeviceState>>,
+    network: Arc<Notify>,
+    state: watch::Receiver<ConnectionState>,
+    stop: DropGuard,
+    task: JoinHandle<()>,
 }
 
-/// Starts the session of an account. The receiver must be read: a slow reader holds up the session, not memory.
+/// What a try to log in is made with.
+#[derive(Debug, Clone)]
+struct Login {
+    account: Account,
+    secret: Secret,
+}
+
+/// The task's ends of what the engine wishes. All of them coalesce: nobody waits, nothing piles up.
+struct Wishes {
+    login: watch::Sender<Login>,
+    publish: watch::Receiver<Option<DeviceState>>,
+    network: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+/// Starts the session of an account, on the present runtime. The receiver must be read: a slow reader holds up the
+/// session, and dropping it ends the session.
 pub fn start(
     account: Account,
     secret: Secret,
     timeouts: Timeouts,
 ) -> (Session, mpsc::Receiver<SessionEvent>) {
-    let _ = (account, secret, timeouts);
-    todo!()
+    let (events, received) = mpsc::channel(EVENT_DEPTH);
+    let (login, _) = watch::channel(Login { account, secret });
+    let (publish, to_publish) = watch::channel(None);
+    let (state_now, state) = watch::channel(ConnectionState::Off);
+    let network = Arc::new(Notify::new());
+    let stop = CancellationToken::new();
+    let wishes =
+        Wishes { login: login.clone(), publish: to_publish, network: network.clone(), stop: stop.clone() };
+    let task = tokio::spawn(task::run(wishes, timeouts, events, state_now));
+    (Session { login, publish, network, state, stop: stop.drop_guard(), task }, received)
 }
 
 impl Session {
     /// Publishes the device's state to the account's other devices: now, or when online again; bursts are
     /// thinned and the newest state always goes out in the end.
     pub fn publish(&self, state: DeviceState) {
-        let _ = state;
-        todo!()
+        self.publish.send_replace(Some(state));
     }
 
-    /// Tells that the system's network changed: a pause ends now, a connection that stands is probed.
+    /// Tells that the system's network changed: a pause ends now, and a connection that stands is resumed over
+    /// the new network, because the old one may be gone without a word.
     pub fn network_changed(&self) {
-        todo!()
+        self.network.notify_one();
     }
 
-    /// Gives a new password; a session that waits for one goes on.
+    /// Gives a new password, typed by a person; a session that waits for one goes on. What the server offered
+    /// before counts no more, see [`Account::strongest`].
     pub fn set_password(&self, secret: Secret) {
-        let _ = secret;
-        todo!()
+        self.login.send_modify(|login| {
+            login.secret = secret;
+            login.account.strongest = None;
+        });
     }
 
     /// Changes whose certificates are believed; a session that waits for it goes on.
     pub fn set_trust(&self, trust: Trust) {
-        let _ = trust;
-        todo!()
+        self.login.send_modify(|login| login.account.trust = trust);
     }
 
     /// The connection's state now.
     pub fn state(&self) -> ConnectionState {
-        todo!()
+        self.state.borrow().clone()
     }
 
     /// Says goodbye to the server and ends the task.
     pub async fn stop(self) {
-        todo!()
+        drop(self.stop);
+        // A task that panicked has ended too; the panic was reported when it happened.
+        let _ = self.task.await;
     }
 }
 
 impl ConnectionState {
     /// What a person is told, in one sentence.
     pub fn sentence(&self) -> String {
-        todo!()
+        match self {
+            ConnectionState::Off => "Not connected.".to_owned(),
+            ConnectionState::Resolving => "Looking for the server.".to_owned(),
+            ConnectionState::Connecting => "Connecting to the server.".to_owned(),
+            ConnectionState::Tls => "Starting encryption.".to_owned(),
+            ConnectionState::Login => "Logging in.".to_owned(),
+            ConnectionState::Online { .. } => "Connected.".to_owned(),
+            ConnectionState::Suspended => "The connection was interrupted; it is being resumed.".to_owned(),
+            ConnectionState::NeedsPassword { fault }
+            | ConnectionState::NeedsTrust { fault }
+            | ConnectionState::ServerLacks { fault }
+            | ConnectionState::Retrying { fault, .. } => fault.sentence(),
+        }
+    }
+
+    /// What failed, in the states that follow a failure.
+    pub fn fault(&self) -> Option<&LoginFault> {
+        match self {
+            ConnectionState::NeedsPassword { fault }
+            | ConnectionState::NeedsTrust { fault }
+            | ConnectionState::ServerLacks { fault }
+            | ConnectionState::Retrying { fault, .. } => Some(fault),
+            _ => None,
+        }
     }
 }
 
@@ -173,5 +250,12 @@ impl Default for Timeouts {
             longest_pause: Duration::from_secs(300),
             settled: Duration::from_secs(30),
         }
+    }
+}
+
+impl Timeouts {
+    /// The part that tokio-xmpp keeps watch over.
+    pub(crate) fn stream(&self) -> tokio_xmpp::xmlstream::Timeouts {
+        tokio_xmpp::xmlstream::Timeouts { read_timeout: self.read, response_timeout: self.response }
     }
 }

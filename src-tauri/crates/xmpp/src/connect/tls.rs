@@ -1,0 +1,219 @@
+//! TLS with the account's trust: the system's authorities, one file of them, or one pinned certificate.
+//!
+//! The name in the certificate is checked against the account's domain, whatever host SRV led to. Source:
+//! RFC 6120 section 13.7, RFC 9266 (the channel binding), XEP-0368 1.1.0 (the protocol name).
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use sasl::common::ChannelBinding;
+use sha2::{Digest, Sha256};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::{self, CryptoProvider};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, OtherError, RootCertStore,
+    SignatureScheme,
+};
+
+use super::cut::Cuttable;
+use super::resolve::{self, TlsMode};
+use crate::account::{Account, Fingerprint, Trust};
+use crate::login::{Distrust, LoginCause, LoginFault, LoginStep};
+
+/// The name of the protocol in the handshake, where TLS begins with the first byte.
+const ALPN: &[u8] = b"xmpp-client";
+/// What is exported to bind a login to the channel.
+const BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
+
+/// Makes a transport secure, or says why the server's certificate is not believed.
+pub(crate) async fn handshake(
+    tcp: Cuttable<TcpStream>,
+    account: &Account,
+    mode: TlsMode,
+) -> Result<(TlsStream<Cuttable<TcpStream>>, ChannelBinding), LoginFault> {
+    let fault = |cause| LoginFault { step: LoginStep::Certificate, cause };
+    let domain = resolve::ascii(account.jid.domain())?;
+    let name = ServerName::try_from(domain.clone()).map_err(|_| LoginFault {
+        step: LoginStep::NameLookup,
+        cause: LoginCause::UnknownHost { host: domain, source: None },
+    })?;
+    let judge = Judge::new(account.trust.clone()).await;
+    let witness = judge.map_err(|error| fault(LoginCause::NoAuthorities { source: Arc::new(error) }))?;
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("ring has the suites of both versions")
+        .dangerous()
+        .with_custom_certificate_verifier(witness.clone())
+        .with_no_client_auth();
+    if mode == TlsMode::Direct {
+        config.alpn_protocols = vec![ALPN.to_vec()];
+    }
+    match TlsConnector::from(Arc::new(config)).connect(name, tcp).await {
+        Ok(stream) => {
+            let binding = binding(&stream);
+            Ok((stream, binding))
+        }
+        Err(error) => Err(match (distrust(&error), witness.seen.get()) {
+            (Some(why), Some(fingerprint)) => {
+                fault(LoginCause::Untrusted { why, fingerprint: *fingerprint, source: Arc::new(error) })
+            }
+            _ => super::broken(LoginStep::Tls, error),
+        }),
+    }
+}
+
+/// Decides about certificates, and remembers the one it saw, so that a person can be shown its fingerprint.
+struct Judge {
+    rule: Rule,
+    seen: OnceLock<Fingerprint>,
+}
+
+enum Rule {
+    Authorities(Arc<WebPkiServerVerifier>),
+    Pinned(Fingerprint),
+}
+
+/// The certificate is another than the one that a person confirmed.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificate is another than the one that was confirmed")]
+struct NotThePinned;
+
+impl Judge {
+    async fn new(trust: Trust) -> io::Result<Arc<Judge>> {
+        let rule = match trust {
+            Trust::Pinned(fingerprint) => Rule::Pinned(fingerprint),
+            // Hundreds of files are read for the system's authorities.
+            trust => {
+                tokio::task::spawn_blocking(move || authorities(&trust)).await.map_err(io::Error::other)??
+            }
+        };
+        Ok(Arc::new(Judge { rule, seen: OnceLock::new() }))
+    }
+}
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        let seen = *self.seen.get_or_init(|| Fingerprint(Sha256::digest(certificate).into()));
+        match &self.rule {
+            Rule::Authorities(verifier) => {
+                verifier.verify_server_cert(certificate, intermediates, name, ocsp, now)
+            }
+            Rule::Pinned(pinned) if *pinned == seen => Ok(ServerCertVerified::assertion()),
+            Rule::Pinned(_) => {
+                Err(TlsError::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(NotThePinned)))))
+            }
+        }
+    }
+
+    // A pinned certificate is public: only these signatures prove that the server has its key.
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        crypto::verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &provider().signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        crypto::verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &provider().signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judge").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
+/// The one provider of this crate, named instead of the process's default: other crates of the program may
+/// bring another one, and with two there is no default.
+fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    PROVIDER.get_or_init(|| Arc::new(crypto::ring::default_provider())).clone()
+}
+
+fn authorities(trust: &Trust) -> io::Result<Rule> {
+    let mut roots = RootCertStore::empty();
+    match trust {
+        Trust::CaFile(path) => {
+            for certificate in CertificateDer::pem_file_iter(path).map_err(io::Error::other)? {
+                roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
+            }
+        }
+        // Some of a system's certificates may be unreadable or odd: those that remain decide.
+        _ => _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
+    }
+    if roots.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "there is no certificate of an authority in it",
+        ));
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+    Ok(Rule::Authorities(verifier.map_err(io::Error::other)?))
+}
+
+/// Why a handshake failed over the certificate; `None` when it failed over something else.
+fn distrust(error: &io::Error) -> Option<Distrust> {
+    let TlsError::InvalidCertificate(error) = error.get_ref()?.downcast_ref::<TlsError>()? else {
+        return None;
+    };
+    Some(match error {
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => Distrust::OutOfDate,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Distrust::WrongName
+        }
+        CertificateError::UnknownIssuer => Distrust::UnknownAuthority,
+        CertificateError::Other(OtherError(error)) if error.is::<NotThePinned>() => Distrust::NotThePinned,
+        _ => Distrust::Other,
+    })
+}
+
+fn binding(stream: &TlsStream<Cuttable<TcpStream>>) -> ChannelBinding {
+    let (_, connection) = stream.get_ref();
+    // RFC 9266 has the exporter for TLS 1.2 only where the extended master secret is in use, which rustls does
+    // not tell; what is not bound is still proven by SCRAM.
+    if connection.protocol_version() != Some(tokio_rustls::rustls::ProtocolVersion::TLSv1_3) {
+        return ChannelBinding::Unsupported;
+    }
+    let exported = connection.export_keying_material(vec![0; 32], BINDING_LABEL, None);
+    exported.map_or(ChannelBinding::Unsupported, ChannelBinding::TlsExporter)
+}

@@ -1,0 +1,356 @@
+//! What is said in a session: who is there, whose states are wanted, what of our own has to go out.
+//!
+//! Decides and sends nothing itself: stanzas and the time go in, [`Act`]s come out. Level-triggered: at every
+//! fresh session the other devices' states are fetched and the own one compared, so nothing depends on a push
+//! having arrived. Source: this crate's README, "A session".
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_xmpp::Stanza;
+use xmpp_parsers::iq::Iq;
+use xmpp_parsers::message::Message;
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::presence::Presence;
+use xmpp_parsers::stanza_error::StanzaError;
+
+use super::SessionEvent;
+use super::devices::Devices;
+use super::requests::{Purpose, Requests};
+use crate::account::{BareJid, DeviceTag, FullJid};
+use crate::hints::outbox::{Due, Outbox};
+use crate::hints::{self, DeviceState, ReceivedState};
+use crate::wire::presence::Seen;
+use crate::wire::pubsub::Refusal;
+use crate::wire::state::State;
+use crate::wire::{answer, disco, headline, presence, pubsub};
+
+/// A node that nobody wrote to for so long belongs to a device that is gone.
+const NODE_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
+/// An own node this old is written again, lest another device takes us for gone.
+const NODE_REFRESH: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// What has to be done.
+#[derive(Debug)]
+pub(crate) enum Act {
+    /// Send this.
+    Send(Stanza),
+    /// Tell the engine.
+    Tell(SessionEvent),
+}
+
+/// The time, by both clocks: one for waiting, one for what is written down.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// Goes on evenly.
+    pub(crate) tick: Instant,
+    /// Seconds since 1970.
+    pub(crate) clock: u64,
+}
+
+/// Where states are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Store {
+    /// Not known yet: the account was asked.
+    Unknown,
+    /// In the account's event store.
+    Pep,
+    /// There is none: in messages to those who are online.
+    Headlines,
+}
+
+/// An answer, or that none came.
+enum Answer {
+    Result(Option<Element>),
+    Error(StanzaError),
+    None,
+}
+
+/// The state of the conversation.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    account: BareJid,
+    own: DeviceTag,
+    devices: Devices,
+    requests: Requests,
+    outbox: Outbox,
+    store: Store,
+    /// The own node was set right in this session already.
+    configured: bool,
+    online: bool,
+    acts: Vec<Act>,
+}
+
+impl Conversation {
+    /// A conversation that has not begun.
+    pub(crate) fn new(account: BareJid, own: DeviceTag, reply: Duration, now: Instant) -> Conversation {
+        Conversation {
+            account,
+            own,
+            devices: Devices::default(),
+            requests: Requests::new(reply),
+            outbox: Outbox::new(now),
+            store: Store::Unknown,
+            configured: false,
+            online: false,
+            acts: Vec::new(),
+        }
+    }
+
+    /// A new session: nothing of the one before counts.
+    pub(crate) fn fresh(&mut self, bound: FullJid, now: Now) {
+        self.online = true;
+        self.store = Store::Unknown;
+        self.configured = false;
+        self.requests.clear();
+        self.outbox.fresh_session();
+        for (jid, device) in self.devices.all_left() {
+            self.tell(SessionEvent::PeerPresence { jid, device, online: false });
+        }
+        self.tell(SessionEvent::FreshSession { bound });
+        self.greet();
+        let id = self.requests.add(Purpose::Info, now.tick);
+        self.ask_account(Iq::from_get(id, disco::info_query()));
+        let id = self.requests.add(Purpose::Items, now.tick);
+        self.ask_account(Iq::from_get(id, disco::items_query()));
+        self.fetch(self.own, now);
+        for device in self.devices.known().clone() {
+            self.fetch(device, now);
+        }
+    }
+
+    /// The connection is interrupted; nothing is lost so far.
+    pub(crate) fn interrupted(&mut self) {
+        self.online = false;
+    }
+
+    /// The interrupted session goes on.
+    pub(crate) fn resumed(&mut self, now: Now) {
+        self.online = true;
+        self.requests.extend(now.tick);
+    }
+
+    /// The engine has a newer state.
+    pub(crate) fn publish(&mut self, state: DeviceState) {
+        self.outbox.put(state);
+    }
+
+    /// Says goodbye.
+    pub(crate) fn leave(&mut self) {
+        if self.online {
+            self.send(presence::unavailable());
+        }
+    }
+
+    /// Takes what has to be done, in its order.
+    pub(crate) fn take_acts(&mut self) -> Vec<Act> {
+        std::mem::take(&mut self.acts)
+    }
+
+    /// A stanza came.
+    pub(crate) fn stanza(&mut self, stanza: Stanza, now: Now) {
+        match stanza {
+            Stanza::Iq(iq) => self.iq(iq, now),
+            Stanza::Presence(presence) => self.presence(&presence, now),
+            Stanza::Message(message) => self.message(&message, now),
+        }
+    }
+
+    /// Does what is due now, and says when to come back if nothing happens before.
+    pub(crate) fn tick(&mut self, now: Now) -> Option<Instant> {
+        if !self.online {
+            return None;
+        }
+        for purpose in self.requests.expired(now.tick) {
+            self.answered(purpose, Answer::None, now);
+        }
+        let publish_at = if self.store == Store::Unknown { None } else { self.publish_due(now) };
+        [publish_at, self.requests.next_expiry()].into_iter().flatten().min()
+    }
+
+    fn publish_due(&mut self, now: Now) -> Option<Instant> {
+        loop {
+            match self.outbox.due(now.tick) {
+                Due::Nothing => return None,
+                Due::At(at) => return Some(at),
+                Due::Publish(state) => {
+                    let state = self.on_wire(&state, now);
+                    if self.store == Store::Headlines {
+                        self.devices.online().for_each(|to| {
+                            self.acts.push(Act::Send(headline::message(to, &state).into()));
+                        });
+                        self.outbox.accepted();
+                    } else {
+                        let id = self.requests.add(Purpose::Publish, now.tick);
+                        self.send(pubsub::publish(&id, &state));
+                    }
+                }
+            }
+        }
+    }
+
+    fn iq(&mut self, iq: Iq, now: Now) {
+        if let Some(reply) = answer::to(&iq, &self.account, self.devices.known()) {
+            return self.send(reply);
+        }
+        // Anybody can send an answer; ours come from the own account or its server.
+        if !answer::is_own(iq.from(), &self.account) {
+            return;
+        }
+        let Some(purpose) = self.requests.take(iq.id()) else { return };
+        match iq {
+            Iq::Result { payload, .. } => self.answered(purpose, Answer::Result(payload), now),
+            Iq::Error { error, .. } => self.answered(purpose, Answer::Error(error), now),
+            Iq::Get { .. } | Iq::Set { .. } => (),
+        }
+    }
+
+    fn answered(&mut self, purpose: Purpose, answer: Answer, now: Now) {
+        match purpose {
+            Purpose::Info => self.store_is(&answer),
+            Purpose::Items => {
+                if let Answer::Result(Some(answer)) = answer {
+                    self.learn(disco::devices(&answer), now);
+                }
+            }
+            Purpose::Fetch(device) => self.fetched(device, &answer, now),
+            Purpose::Publish => self.published(&answer, now),
+            Purpose::Configure => self.outbox.refused(now.tick, matches!(answer, Answer::Result(_))),
+            Purpose::Delete => (),
+        }
+    }
+
+    fn store_is(&mut self, answer: &Answer) {
+        self.store = match answer {
+            Answer::Result(Some(info)) if !disco::has_pep(info) => Store::Headlines,
+            // A server that does not say is tried: it refuses the publish if it cannot.
+            _ => Store::Pep,
+        };
+        if self.store == Store::Headlines {
+            tracing::info!("the account keeps no states: devices that are off learn at their next sync");
+        }
+    }
+
+    fn fetched(&mut self, device: DeviceTag, answer: &Answer, now: Now) {
+        let state = match answer {
+            Answer::Result(Some(answer)) => pubsub::fetched(answer, device),
+            Answer::Result(None) | Answer::Error(_) | Answer::None => None,
+        };
+        let age = |state: &State| Duration::from_secs(now.clock.saturating_sub(state.time));
+        if device == self.own {
+            let fresh = state.as_ref().filter(|state| age(state) < NODE_REFRESH);
+            self.outbox.seen_in_store(fresh.map(|state| state.counter));
+            if let Some(held) = state.and_then(|state| self.outbox.is_behind(state.counter)) {
+                self.tell(SessionEvent::CounterBehind { held });
+            }
+        } else if let Some(state) = state {
+            if age(&state) > NODE_LIFE {
+                self.devices.forget(device);
+                let id = self.requests.add(Purpose::Delete, now.tick);
+                self.send(pubsub::delete(&id, device));
+            } else {
+                self.hint(state);
+            }
+        }
+    }
+
+    fn published(&mut self, answer: &Answer, now: Now) {
+        let refusal = match answer {
+            Answer::Result(_) => return self.outbox.accepted(),
+            Answer::Error(error) => pubsub::refusal(error),
+            Answer::None => Refusal::Later,
+        };
+        match refusal {
+            Refusal::OtherOptions if !self.configured => {
+                self.configured = true;
+                let id = self.requests.add(Purpose::Configure, now.tick);
+                self.send(pubsub::configure(&id, self.own));
+            }
+            Refusal::NoStore => {
+                self.store = Store::Headlines;
+                self.outbox.refused(now.tick, true);
+            }
+            Refusal::OtherOptions | Refusal::Later => self.outbox.refused(now.tick, false),
+        }
+    }
+
+    fn presence(&mut self, presence: &Presence, now: Now) {
+        match presence::read(presence, &self.account, self.own) {
+            Some(Seen::Here(jid, device)) => {
+                self.learn([device], now);
+                if self.devices.came(jid.clone(), device) {
+                    self.bring(&jid, now);
+                    self.tell(SessionEvent::PeerPresence { jid, device, online: true });
+                }
+            }
+            Some(Seen::Gone(jid)) => {
+                if let Some(device) = self.devices.left(&jid) {
+                    self.tell(SessionEvent::PeerPresence { jid, device, online: false });
+                }
+            }
+            None => (),
+        }
+    }
+
+    /// Without a store, who comes learns the state from us.
+    fn bring(&mut self, to: &FullJid, now: Now) {
+        if self.store == Store::Headlines
+            && let Some(state) = self.outbox.newest()
+        {
+            let message = headline::message(to, &self.on_wire(state, now));
+            self.send(message);
+        }
+    }
+
+    fn message(&mut self, message: &Message, now: Now) {
+        let state = pubsub::pushed(message, &self.account).or_else(|| headline::read(message, &self.account));
+        // Everything else, chat above all, is not ours: it is neither shown nor answered.
+        let Some(state) = state.filter(|state| state.device != self.own) else { return };
+        self.learn([state.device], now);
+        self.hint(state);
+    }
+
+    /// Learns of devices: the server is told to push the states of new ones, and the present state is fetched.
+    fn learn(&mut self, devices: impl IntoIterator<Item = DeviceTag>, now: Now) {
+        let own = self.own;
+        let new: Vec<_> = devices.into_iter().filter(|tag| *tag != own && self.devices.learn(*tag)).collect();
+        if new.is_empty() {
+            return;
+        }
+        self.greet();
+        for device in new {
+            self.fetch(device, now);
+        }
+    }
+
+    fn greet(&mut self) {
+        self.send(presence::available(self.own, self.devices.known()));
+    }
+
+    fn fetch(&mut self, device: DeviceTag, now: Now) {
+        let id = self.requests.add(Purpose::Fetch(device), now.tick);
+        self.send(pubsub::fetch(&id, device));
+    }
+
+    fn hint(&mut self, state: State) {
+        let State { device, counter, marks, .. } = state;
+        self.tell(SessionEvent::Hint(ReceivedState { from: self.account.clone(), device, counter, marks }));
+    }
+
+    fn on_wire(&self, state: &DeviceState, now: Now) -> State {
+        let marks = hints::marks(self.own, state);
+        State { device: self.own, counter: state.counter, time: now.clock, marks }
+    }
+
+    fn ask_account(&mut self, iq: Iq) {
+        self.send(iq.with_to(self.account.0.clone().into()));
+    }
+
+    fn send(&mut self, stanza: impl Into<Stanza>) {
+        self.acts.push(Act::Send(stanza.into()));
+    }
+
+    fn tell(&mut self, event: SessionEvent) {
+        self.acts.push(Act::Tell(event));
+    }
+}

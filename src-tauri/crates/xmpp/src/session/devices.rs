@@ -1,0 +1,75 @@
+//! The own account's other devices: whose states the server shall push, and which are online.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::account::{DeviceTag, FullJid};
+use crate::wire::disco::MAX_DEVICES;
+
+/// The devices known, without this one. Bounded, whatever a server or a mad client makes up.
+#[derive(Debug, Default)]
+pub(crate) struct Devices {
+    known: BTreeSet<DeviceTag>,
+    online: BTreeMap<FullJid, DeviceTag>,
+}
+
+impl Devices {
+    /// Learns of a device. Says whether it is a new one, so that the capabilities have to be told again.
+    pub(crate) fn learn(&mut self, device: DeviceTag) -> bool {
+        self.known.len() < MAX_DEVICES && self.known.insert(device)
+    }
+
+    /// Forgets a device that is gone for good.
+    pub(crate) fn forget(&mut self, device: DeviceTag) {
+        self.known.remove(&device);
+    }
+
+    /// All that are known.
+    pub(crate) fn known(&self) -> &BTreeSet<DeviceTag> {
+        &self.known
+    }
+
+    /// A client is there. Says whether that is news.
+    pub(crate) fn came(&mut self, jid: FullJid, device: DeviceTag) -> bool {
+        let room = self.online.len() < MAX_DEVICES || self.online.contains_key(&jid);
+        room && self.online.insert(jid, device) != Some(device)
+    }
+
+    /// A client left. Gives its device, if it was one of ours.
+    pub(crate) fn left(&mut self, jid: &FullJid) -> Option<DeviceTag> {
+        self.online.remove(jid)
+    }
+
+    /// The clients that are there.
+    pub(crate) fn online(&self) -> impl Iterator<Item = &FullJid> {
+        self.online.keys()
+    }
+
+    /// A new session begins: nobody is known to be there. Gives those who were.
+    pub(crate) fn all_left(&mut self) -> BTreeMap<FullJid, DeviceTag> {
+        std::mem::take(&mut self.online)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn news_are_told_once() {
+        let mut devices = Devices::default();
+        let (jid, tag): (FullJid, _) = ("alice@p.test/trib-1".parse().unwrap(), DeviceTag::random());
+        assert!(devices.learn(tag) && !devices.learn(tag));
+        assert!(devices.came(jid.clone(), tag) && !devices.came(jid.clone(), tag));
+        assert_eq!((devices.left(&jid), devices.left(&jid)), (Some(tag), None));
+    }
+
+    #[test]
+    fn made_up_devices_take_bounded_room() {
+        let mut devices = Devices::default();
+        for at in 0..10 * MAX_DEVICES {
+            devices.learn(DeviceTag::random());
+            devices.came(format!("alice@p.test/trib-{at}").parse().unwrap(), DeviceTag::random());
+        }
+        assert_eq!((devices.known().len(), devices.online().count()), (MAX_DEVICES, MAX_DEVICES));
+    }
+}

@@ -1,0 +1,104 @@
+//! The session's task: joins the line, the conversation and the engine's wishes.
+//!
+//! Waits for whatever comes first; publishes [`SessionEvent`]s; ends when told to stop, or when the engine is gone.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::conversation::{Act, Conversation, Now};
+use super::line::{Line, LineEvent, until};
+use super::{ConnectionState, SessionEvent, Timeouts, Wishes};
+
+/// Runs the session until it is stopped.
+pub(super) async fn run(
+    mut wishes: Wishes,
+    timeouts: Timeouts,
+    events: mpsc::Sender<SessionEvent>,
+    state: watch::Sender<ConnectionState>,
+) {
+    let account = wishes.login.borrow().account.clone();
+    let mut talk = Conversation::new(account.jid, account.device, timeouts.reply, Instant::now());
+    let mut line = Line::new(wishes.login.subscribe(), timeouts);
+    let mut logins = wishes.login.subscribe();
+    let stop = wishes.stop.clone();
+    loop {
+        let come_back = talk.tick(now());
+        let acts = talk.take_acts();
+        let done = stop.run_until_cancelled(act(acts, &mut line, &events)).await;
+        if done != Some(true) {
+            break;
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            event = line.next() => match event {
+                LineEvent::Stanza(stanza) => talk.stanza(stanza, now()),
+                LineEvent::Proven(mechanism) => {
+                    // Not a change that anybody has to act on, so nobody is woken.
+                    wishes.login.send_if_modified(|login| {
+                        login.account.strongest = Some(mechanism);
+                        false
+                    });
+                    if tell(&stop, &events, SessionEvent::Proven(mechanism)).await.is_none() { break }
+                }
+                LineEvent::State(now_is) => {
+                    match &now_is {
+                        ConnectionState::Online { bound, resumed: false } => talk.fresh(bound.clone(), now()),
+                        ConnectionState::Online { resumed: true, .. } => talk.resumed(now()),
+                        _ => talk.interrupted(),
+                    }
+                    tracing::debug!(state = %now_is.sentence(), "connection");
+                    state.send_replace(now_is.clone());
+                    if tell(&stop, &events, SessionEvent::State(now_is)).await.is_none() { break }
+                }
+            },
+            Ok(()) = logins.changed() => line.login_changed(),
+            Ok(()) = wishes.publish.changed() => {
+                if let Some(newest) = wishes.publish.borrow_and_update().clone() {
+                    talk.publish(newest);
+                }
+            }
+            () = wishes.network.notified() => line.network_changed(),
+            () = until(come_back) => (),
+        }
+    }
+    talk.leave();
+    for act in talk.take_acts() {
+        if let Act::Send(stanza) = act {
+            line.send(stanza);
+        }
+    }
+    line.close().await;
+    state.send_replace(ConnectionState::Off);
+}
+
+/// Does what the conversation decided; `false` when the engine is gone.
+async fn act(acts: Vec<Act>, line: &mut Line, events: &mpsc::Sender<SessionEvent>) -> bool {
+    for act in acts {
+        match act {
+            Act::Send(stanza) => line.send(stanza),
+            Act::Tell(event) => {
+                if events.send(event).await.is_err() {
+                    return false;
+                }
+            }
+        }
+    }
+    true
+}
+
+/// Tells the engine, unless it stops us meanwhile or is gone.
+async fn tell(
+    stop: &tokio_util::sync::CancellationToken,
+    events: &mpsc::Sender<SessionEvent>,
+    event: SessionEvent,
+) -> Option<()> {
+    stop.run_until_cancelled(events.send(event)).await?.ok()
+}
+
+fn now() -> Now {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Now { tick: Instant::now(), clock }
+}

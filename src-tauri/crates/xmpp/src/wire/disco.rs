@@ -1,0 +1,114 @@
+//! Service discovery and entity capabilities: what we say we can, and what we ask of the account.
+//!
+//! The capabilities list the nodes whose changes the server shall push (`NODE+notify`); it asks for the list
+//! behind the hash and must get the same one. Source: XEP-0030 2.5rc3, XEP-0115 1.6.0, XEP-0163 1.2.2.
+
+use std::collections::BTreeSet;
+
+use xmpp_parsers::caps::{Caps, compute_disco, hash_caps};
+use xmpp_parsers::disco::{DiscoInfoQuery, DiscoInfoResult, DiscoItemsQuery, DiscoItemsResult, Identity};
+use xmpp_parsers::hashes::Algo;
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::ns;
+
+use super::{NS, state};
+use crate::account::DeviceTag;
+
+/// The program behind the capabilities, as XEP-0115 wants it named.
+const CAPS_NODE: &str = "https://github.com/tributary-sync/tributary";
+
+/// The most devices of an account that are known at a time: bounds the list that goes to the server and what
+/// an account with forged nodes can make us hold.
+pub(crate) const MAX_DEVICES: usize = 64;
+
+/// What we answer to `disco#info`: identity, features, and the states that shall be pushed.
+pub(crate) fn own_info(devices: &BTreeSet<DeviceTag>) -> DiscoInfoResult {
+    let notify = devices.iter().map(|device| format!("{}+notify", state::node(*device)));
+    let fixed = [ns::DISCO_INFO, ns::CAPS, ns::PING, NS].map(str::to_owned);
+    DiscoInfoResult {
+        node: None,
+        identities: vec![Identity::new("automation", "pc", "en", "Tributary")],
+        features: fixed.into_iter().chain(notify).collect(),
+        extensions: Vec::new(),
+    }
+}
+
+/// The hash of [`own_info`], as it stands in the presence.
+pub(crate) fn own_caps(devices: &BTreeSet<DeviceTag>) -> Caps {
+    let hash = hash_caps(&compute_disco(&own_info(devices)), Algo::Sha_1);
+    Caps::new(CAPS_NODE, hash.expect("SHA-1 is known to the hash function"))
+}
+
+/// The question what the own account can.
+pub(crate) fn info_query() -> DiscoInfoQuery {
+    DiscoInfoQuery { node: None }
+}
+
+/// Whether an account's `disco#info` says that it has a personal event store (PEP).
+pub(crate) fn has_pep(answer: &Element) -> bool {
+    let pep = |identity: &Identity| identity.category == "pubsub" && identity.type_ == "pep";
+    DiscoInfoResult::try_from(answer.clone()).is_ok_and(|info| info.identities.iter().any(pep))
+}
+
+/// The question which nodes the own account has.
+pub(crate) fn items_query() -> DiscoItemsQuery {
+    DiscoItemsQuery { node: None, rsm: None }
+}
+
+/// The devices that published on this account; other programs' nodes are passed over.
+pub(crate) fn devices(answer: &Element) -> BTreeSet<DeviceTag> {
+    let Ok(answer) = DiscoItemsResult::try_from(answer.clone()) else { return BTreeSet::new() };
+    let nodes = answer.items.iter().filter_map(|item| item.node.as_deref());
+    nodes.filter_map(state::device_of_node).take(MAX_DEVICES).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn devices_of(tags: &[&str]) -> BTreeSet<DeviceTag> {
+        tags.iter().map(|tag| tag.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn capabilities_name_the_states_to_push() {
+        let info = own_info(&devices_of(&["9f2c41d07a5be380"]));
+        insta::assert_snapshot!(super::super::text(info), @"");
+    }
+
+    #[test]
+    fn hash_follows_the_devices() {
+        let none = own_caps(&BTreeSet::new());
+        let one = own_caps(&devices_of(&["9f2c41d07a5be380"]));
+        assert_ne!(none.ver, one.ver, "the server would go on with the old list and push nothing");
+        assert_eq!(one.ver, own_caps(&devices_of(&["9f2c41d07a5be380"])).ver);
+    }
+
+    #[test]
+    fn pep_is_seen() {
+        let with = "<query xmlns='http://jabber.org/protocol/disco#info'>\
+            <identity category='account' type='registered'/><identity category='pubsub' type='pep'/></query>";
+        let without = "<query xmlns='http://jabber.org/protocol/disco#info'>\
+            <identity category='account' type='registered'/><feature var='http://jabber.org/protocol/pubsub'/></query>";
+        assert!(has_pep(&with.parse().unwrap()));
+        assert!(!has_pep(&without.parse().unwrap()), "a pubsub feature alone is no personal event store");
+        assert!(!has_pep(&"<query xmlns='urn:other'/>".parse().unwrap()));
+    }
+
+    #[test]
+    fn devices_are_found_among_other_nodes() {
+        let answer = "<query xmlns='http://jabber.org/protocol/disco#items'>\
+            <item jid='alice@p.test' node='urn:xmpp:avatar:metadata'/><item jid='alice@p.test'/>\
+            <item jid='alice@p.test' node='urn:tributary:xmpp:0/state#9f2c41d07a5be380'/></query>";
+        assert_eq!(devices(&answer.parse().unwrap()), devices_of(&["9f2c41d07a5be380"]));
+    }
+
+    #[test]
+    fn endless_nodes_are_cut() {
+        let items: String = (0..1000)
+            .map(|at| format!("<item jid='a@p.test' node='urn:tributary:xmpp:0/state#{at:016x}'/>"))
+            .collect();
+        let answer = format!("<query xmlns='http://jabber.org/protocol/disco#items'>{items}</query>");
+        assert_eq!(devices(&answer.parse().unwrap()).len(), MAX_DEVICES);
+    }
+}
