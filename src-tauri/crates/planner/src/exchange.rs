@@ -10,7 +10,8 @@ use crate::{Config, Failure, FetchResult, Heads, Instant, Place, PlaceId, PushRe
 enum Busy {
     /// A fetch, and the round of looking that it answers.
     Fetching(Round),
-    Pushing,
+    /// A push, and whether it carries what was written here.
+    Pushing { own_news: bool },
 }
 
 /// What to start with a place.
@@ -25,6 +26,8 @@ pub(crate) enum Step {
 pub(crate) struct Exchange {
     /// Our tips that the place is known to hold.
     has: Option<Heads>,
+    /// What it lacks was written here, not only passed on.
+    own_news: bool,
     /// Somebody wants it looked at.
     look: bool,
     /// It refused a push for lack of a fetch; no push before one succeeded.
@@ -48,10 +51,17 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) ours: Heads,
     /// Names wait for contents.
     pub(crate) held: bool,
+    /// What others wrote waits to be passed on.
+    pub(crate) calming: bool,
     pub(crate) now: Instant,
 }
 
 impl Exchange {
+    /// Our tips moved by something that was written here.
+    pub(crate) fn own_news(&mut self) {
+        self.own_news = true;
+    }
+
     /// Somebody wants this place looked at.
     pub(crate) fn look(&mut self) {
         self.look = true;
@@ -79,6 +89,7 @@ impl Exchange {
         let push = self.wants_push(at.place, at.ours)
             && !self.fetch_first
             && !at.held
+            && (self.own_news || !at.calming)
             && !rests(self.push_setback, at.now);
         if fetch && !(push && self.fetched_last) {
             self.look = false;
@@ -88,7 +99,8 @@ impl Exchange {
         }
         push.then(|| {
             self.fetched_last = false;
-            self.busy = Some(Busy::Pushing);
+            // What is written from here on is news again; a push that fails brings back what it carried.
+            self.busy = Some(Busy::Pushing { own_news: std::mem::take(&mut self.own_news) });
             Step::Push
         })
     }
@@ -97,6 +109,7 @@ impl Exchange {
     pub(crate) fn fetch_ended(
         &mut self,
         place: PlaceId,
+        ours: Heads,
         result: FetchResult,
         config: &Config,
         now: Instant,
@@ -108,6 +121,7 @@ impl Exchange {
         match result {
             FetchResult::Done { holds, .. } => {
                 self.has = holds;
+                self.own_news &= holds != Some(ours);
                 self.fetch_first = false;
                 self.fetch_setback = None;
                 true
@@ -130,6 +144,11 @@ impl Exchange {
         config: &Config,
         now: Instant,
     ) -> bool {
+        if let (Some(Busy::Pushing { own_news: true }), false) =
+            (self.busy, matches!(result, PushResult::Done { .. }))
+        {
+            self.own_news = true;
+        }
         self.busy = None;
         match result {
             PushResult::Done { .. } => {

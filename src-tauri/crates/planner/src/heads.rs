@@ -51,7 +51,9 @@ impl Heads {
 pub enum Origin {
     /// "I read them from disk at the start", or "I committed what somebody changed in this folder".
     Local,
-    /// "I merged what I fetched, or what somebody pushed to this repository."
+    /// "I took over, as it is, what I fetched or what somebody pushed to this repository" (a fast-forward of both).
+    Forwarded,
+    /// "I made a merge commit of ours and what I fetched, or what somebody pushed to this repository."
     Merged,
     /// "I wrote the location changes that you asked for with `Record`."
     Recorded,

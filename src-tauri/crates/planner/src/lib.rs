@@ -17,6 +17,7 @@ mod looking;
 pub mod place;
 mod planner;
 mod records;
+mod relay;
 mod setback;
 pub mod settled;
 pub mod time;

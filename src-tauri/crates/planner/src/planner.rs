@@ -10,6 +10,7 @@ use crate::hold::Hold;
 use crate::known::Places;
 use crate::looking::Looking;
 use crate::records::Records;
+use crate::relay::Relay;
 use crate::{Config, Effect, Heads, Input, Instant};
 
 /// Decides for one folder what moves where and when. Holds what is unsettled and nothing that has to survive: a new
@@ -23,6 +24,7 @@ pub struct Planner {
     contents: Contents,
     records: Records,
     hold: Option<Hold>,
+    relay: Relay,
     looking: Looking,
     announcing: Announcing,
     /// The moment asked for with the last `WakeAt`, until it has come.
@@ -44,6 +46,7 @@ impl Planner {
             contents: Contents::default(),
             records: Records::default(),
             hold: None,
+            relay: Relay::default(),
             looking: Looking::new(&config),
             announcing: Announcing::default(),
             wake: None,

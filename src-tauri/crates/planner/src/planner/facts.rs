@@ -19,12 +19,7 @@ impl Planner {
             }
             Input::PlaceUp(place) => self.place_up(place, now),
             Input::PlaceDown(place) => self.place_down(place, now),
-            Input::Heads { heads, origin } => {
-                self.heads = heads;
-                if origin == Origin::Local {
-                    self.looking.activity(&self.config, now);
-                }
-            }
+            Input::Heads { heads, origin } => self.heads_moved(heads, origin, now),
             Input::Contents(facts) => self.learn(facts, now),
             Input::FetchEnded { place, result } => self.fetch_ended(place, result, now),
             Input::PushEnded { place, pushed, result } => self.push_ended(place, pushed, result, now),
@@ -98,6 +93,17 @@ impl Planner {
         self.give_up_waiting_for(place);
     }
 
+    fn heads_moved(&mut self, heads: Heads, origin: Origin, now: Instant) {
+        self.relay.moved(origin, heads.branch != self.heads.branch, &self.config, now);
+        self.heads = heads;
+        if matches!(origin, Origin::Local | Origin::Recorded) {
+            self.places.values_mut().for_each(|known| known.exchange.own_news());
+        }
+        if origin == Origin::Local {
+            self.looking.activity(&self.config, now);
+        }
+    }
+
     fn learn(&mut self, facts: Vec<ContentFact>, now: Instant) {
         self.hold = super::Hold::extend(self.hold.take(), &facts, &self.places, &self.config, now);
         for fact in facts {
@@ -107,7 +113,7 @@ impl Planner {
 
     fn fetch_ended(&mut self, place: PlaceId, result: FetchResult, now: Instant) {
         let Some(known) = self.places.get_mut(&place) else { return };
-        let answered = known.exchange.fetch_ended(place, result, &self.config, now);
+        let answered = known.exchange.fetch_ended(place, self.heads, result, &self.config, now);
         if let FetchResult::Done { changed: true, .. } = result {
             self.looking.activity(&self.config, now);
         }

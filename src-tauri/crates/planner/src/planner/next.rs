@@ -58,8 +58,9 @@ impl Planner {
 
     fn start_exchanges(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         let (ours, held, round) = (self.heads, self.hold.is_some(), self.looking.round());
+        let calming = self.relay.waits(now);
         for known in self.places.values_mut().filter(|known| known.answers(now)) {
-            let at = Circumstances { place: &known.place, ours, held, now };
+            let at = Circumstances { place: &known.place, ours, held, calming, now };
             match known.exchange.start(at, round) {
                 Some(Step::Fetch) => effects.push(Effect::Fetch { place: known.place.id }),
                 Some(Step::Push) => effects.push(Effect::Push { place: known.place.id, heads: ours }),
@@ -91,9 +92,11 @@ impl Planner {
             self.hold.as_ref().map(|hold| hold.until()),
             self.looking.next_moment(),
             self.announcing.next_moment(channel_is_up),
+            self.relay.until(),
         ];
+        let (ours, held, calming) = (self.heads, self.hold.is_some(), self.relay.waits(now));
         let places = self.places.values().filter(|known| known.up).flat_map(|known| {
-            let at = Circumstances { place: &known.place, ours: self.heads, held: self.hold.is_some(), now };
+            let at = Circumstances { place: &known.place, ours, held, calming, now };
             [
                 known.unreachable.and_then(|setback| setback.moment()),
                 known.exchange.next_moment(at),

@@ -1,0 +1,48 @@
+//! What one change costs in a world that is otherwise at rest.
+
+use super::walk::{Cost, Walk};
+use crate::graph::Graph;
+use crate::history::Merges;
+
+/// Lets a world come to rest, saves one file, and counts until it rests again.
+fn cost_of_a_change(graph: Graph, xmpp: bool) -> Cost {
+    let node = graph.nodes().next().expect("every graph has a node");
+    let mut walker = Walk { graph, seed: 7, xmpp, merges: Merges::New, edits: 1, trouble: false }.begin();
+    walker.until(8 * 3_600_000);
+    let before = walker.cost.clone();
+    walker.edit(node);
+    walker.until(walker.now() + 8 * 3_600_000);
+    walker.assert_each_content_crossed_once("economy");
+    let after = &walker.cost;
+    Cost {
+        fetches: after.fetches - before.fetches,
+        pushes: after.pushes - before.pushes,
+        news: after.news - before.news,
+        refused: after.refused - before.refused,
+        records: after.records - before.records,
+        announces: after.announces - before.announces,
+        ..Cost::default()
+    }
+}
+
+#[test]
+fn a_change_costs_pushes_by_the_number_of_links() {
+    let shapes = [
+        ("two nodes, one point", Graph::star(2)),
+        ("line of 4, points", Graph::line(4, false, |_| 1)),
+        ("ring of 4, points", Graph::line(4, true, |_| 1)),
+        ("star of 4", Graph::star(4)),
+        ("line of 16, points", Graph::line(16, false, |_| 1)),
+        ("line of 16, direct", Graph::line(16, false, |_| 0)),
+        ("ring of 16, points", Graph::line(16, true, |_| 1)),
+        ("star of 16", Graph::star(16)),
+        ("tree of 31", Graph::tree(31, 2, |_| 1)),
+        ("star of 6 stars of 6", Graph::star_of_stars(6, 6)),
+        ("star of 64", Graph::star(64)),
+    ];
+    for (name, graph) in shapes {
+        let (uses, nodes) = (graph.uses(), graph.nodes().count());
+        let cost = cost_of_a_change(graph, true);
+        println!("{name}: uses {uses} nodes {nodes} {cost:?}");
+    }
+}

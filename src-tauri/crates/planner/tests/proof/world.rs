@@ -1,0 +1,539 @@
+//! The world around the planners: what is on the disks, which links work, and what each step on the way does.
+//!
+//! A [`Step`] is something under way. Whoever walks through the world decides which one happens next, and whether it
+//! happens at all.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tributary_formats::key::Key;
+use tributary_planner::{
+    Config, Direction, Failure, FetchResult, Heads, Input, Instant, Origin, Place, PlaceId, Presence,
+    PushResult, Site, TransferResult,
+};
+
+use crate::engine::Engine;
+use crate::graph::{Graph, Kind};
+use crate::history::{Commits, EditId, Moved, Tips, Vertex};
+
+/// What does not change while a world is walked through.
+#[derive(Debug)]
+pub struct Plan {
+    pub graph: Graph,
+    /// Whether nodes have XMPP.
+    pub xmpp: bool,
+    /// Keys and sizes by edit.
+    pub keys: Vec<Key>,
+    /// How many paths the edits go to.
+    pub paths: usize,
+    pub configs: Vec<Config>,
+}
+
+/// What is on the disk at a vertex.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Repository {
+    pub tips: Tips,
+    /// What others pushed and the node has not merged yet: git's `synced/` branches.
+    pub pushed: Tips,
+    pub objects: BTreeSet<EditId>,
+}
+
+/// A saved version: the edits that its maker knew are its past.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Edit {
+    pub path: usize,
+    pub past: BTreeSet<EditId>,
+}
+
+/// Something under way. `epoch` tells a process from the one before its crash.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Step {
+    AskFetch {
+        node: Vertex,
+        epoch: u8,
+        place: Vertex,
+    },
+    FetchAnswer {
+        node: Vertex,
+        epoch: u8,
+        place: Vertex,
+        found: Option<Vec<Tips>>,
+    },
+    Push {
+        node: Vertex,
+        epoch: u8,
+        place: Vertex,
+        tips: Tips,
+    },
+    PushAnswer {
+        node: Vertex,
+        epoch: u8,
+        place: Vertex,
+        pushed: Heads,
+        result: PushResult,
+    },
+    Transfer {
+        node: Vertex,
+        epoch: u8,
+        place: Vertex,
+        direction: Direction,
+        edit: EditId,
+    },
+    Record {
+        node: Vertex,
+        epoch: u8,
+        lines: Vec<(EditId, Vertex, bool)>,
+    },
+    Announce {
+        node: Vertex,
+        epoch: u8,
+    },
+    AnnounceAnswer {
+        node: Vertex,
+        epoch: u8,
+    },
+    Hint {
+        to: Vertex,
+        tips: Tips,
+    },
+    /// The node notices that somebody pushed to it.
+    Notice {
+        node: Vertex,
+    },
+}
+
+impl Step {
+    /// The node whose planner hears of it.
+    pub fn node(&self) -> Vertex {
+        match self {
+            Self::AskFetch { node, .. }
+            | Self::FetchAnswer { node, .. }
+            | Self::Push { node, .. }
+            | Self::PushAnswer { node, .. }
+            | Self::Transfer { node, .. }
+            | Self::Record { node, .. }
+            | Self::Announce { node, .. }
+            | Self::AnnounceAnswer { node, .. }
+            | Self::Notice { node }
+            | Self::Hint { to: node, .. } => *node,
+        }
+    }
+}
+
+/// A content that crossed a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Crossing {
+    pub from: Vertex,
+    pub to: Vertex,
+    pub edit: EditId,
+}
+
+/// What came of a step.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub steps: Vec<Step>,
+    pub crossing: Option<Crossing>,
+}
+
+/// Everything that can change.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub plan: Arc<Plan>,
+    pub repositories: Vec<Repository>,
+    /// The process at each node that runs.
+    pub engines: Vec<Option<Engine>>,
+    pub links_up: Vec<bool>,
+    pub edits: Vec<Edit>,
+    pub commits: Commits,
+}
+
+impl World {
+    pub fn kind(&self, vertex: Vertex) -> Kind {
+        self.plan.graph.vertices[vertex]
+    }
+
+    pub fn is_node(&self, vertex: Vertex) -> bool {
+        self.kind(vertex) == Kind::Node
+    }
+
+    fn works(&self, a: Vertex, b: Vertex) -> bool {
+        self.plan.graph.between(a, b).is_some_and(|link| self.links_up[link])
+    }
+
+    /// The versions that a repository shows: those that no later one of the same path replaced.
+    pub fn shown(&self, tips: &Tips) -> BTreeSet<EditId> {
+        let edits = &tips.branch.reach().edits;
+        let replaced = |edit: &EditId| {
+            edits.iter().any(|later| {
+                self.edits[*later].path == self.edits[*edit].path && self.edits[*later].past.contains(edit)
+            })
+        };
+        edits.iter().copied().filter(|edit| !replaced(edit)).collect()
+    }
+
+    /// A node's process, when it runs and is the one that the step belongs to.
+    fn runs(&self, node: Vertex, epoch: u8) -> bool {
+        self.engines[node].as_ref().is_some_and(|engine| engine.epoch == epoch)
+    }
+
+    /// Lets a step happen.
+    pub fn happen(&mut self, step: Step, now: Instant) -> Outcome {
+        let mut outcome = Outcome::default();
+        match step {
+            Step::AskFetch { node, epoch, place } => {
+                if self.runs(node, epoch) {
+                    let there = &self.repositories[place];
+                    let found =
+                        self.works(node, place).then(|| vec![there.tips.clone(), there.pushed.clone()]);
+                    outcome.steps.push(Step::FetchAnswer { node, epoch, place, found });
+                }
+            }
+            Step::FetchAnswer { node, epoch, place, found } => {
+                if self.runs(node, epoch) {
+                    outcome.steps = self.fetched(node, place, found, now);
+                }
+            }
+            Step::Push { node, epoch, place, tips } => {
+                let pushed = tips.heads();
+                let (result, notice) = self.pushed(node, place, tips);
+                if notice {
+                    outcome.steps.push(Step::Notice { node: place });
+                }
+                if self.runs(node, epoch) {
+                    outcome.steps.push(Step::PushAnswer { node, epoch, place, pushed, result });
+                }
+            }
+            Step::PushAnswer { node, epoch, place, pushed, result } => {
+                if self.runs(node, epoch) {
+                    let place = PlaceId(place as u32);
+                    outcome.steps = self.tell(node, Input::PushEnded { place, pushed, result }, now);
+                }
+            }
+            Step::Transfer { node, epoch, place, direction, edit } => {
+                if self.runs(node, epoch) {
+                    outcome = self.transferred(node, place, direction, edit, now);
+                }
+            }
+            Step::Record { node, epoch, lines } => {
+                if self.runs(node, epoch) {
+                    outcome.steps = self.recorded(node, lines, now);
+                }
+            }
+            Step::Announce { node, epoch } => {
+                let tips = self.repositories[node].tips.clone();
+                let others = self.plan.graph.nodes().filter(|other| *other != node);
+                outcome.steps = others.map(|to| Step::Hint { to, tips: tips.clone() }).collect();
+                if self.runs(node, epoch) {
+                    outcome.steps.push(Step::AnnounceAnswer { node, epoch });
+                }
+            }
+            Step::AnnounceAnswer { node, epoch } => {
+                if self.runs(node, epoch) {
+                    outcome.steps = self.tell(node, Input::AnnounceEnded { ok: true }, now);
+                }
+            }
+            Step::Hint { to, tips } => {
+                if self.engines[to].is_some() {
+                    let heads_known = self.repositories[to].tips.includes(&tips);
+                    outcome.steps = self.tell(to, Input::Hint { heads_known }, now);
+                }
+            }
+            Step::Notice { node } => {
+                if self.engines[node].is_some() {
+                    outcome.steps = self.merge_pushed(node, now);
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Makes a step fail instead of happening; an answer gets lost after the deed was done.
+    pub fn fail(&mut self, step: Step, failure: Failure, now: Instant) -> Vec<Step> {
+        let (node, epoch, input) = match step {
+            Step::AskFetch { node, epoch, place } | Step::FetchAnswer { node, epoch, place, .. } => {
+                let place = PlaceId(place as u32);
+                (node, epoch, Input::FetchEnded { place, result: FetchResult::Failed(failure) })
+            }
+            Step::Push { node, epoch, place, ref tips } => {
+                let (place, pushed) = (PlaceId(place as u32), tips.heads());
+                (node, epoch, Input::PushEnded { place, pushed, result: PushResult::Failed(failure) })
+            }
+            Step::PushAnswer { node, epoch, place, pushed, .. } => {
+                let place = PlaceId(place as u32);
+                (node, epoch, Input::PushEnded { place, pushed, result: PushResult::Failed(failure) })
+            }
+            Step::Transfer { node, epoch, place, direction, edit } => {
+                let (place, key) = (PlaceId(place as u32), self.plan.keys[edit].clone());
+                let result = TransferResult::Failed(failure);
+                (node, epoch, Input::TransferEnded { place, direction, key, result })
+            }
+            Step::Record { node, epoch, .. } => (node, epoch, Input::RecordEnded { ok: false }),
+            Step::Announce { node, epoch } | Step::AnnounceAnswer { node, epoch } => {
+                (node, epoch, Input::AnnounceEnded { ok: false })
+            }
+            Step::Hint { .. } | Step::Notice { .. } => return Vec::new(),
+        };
+        if self.runs(node, epoch) { self.tell(node, input, now) } else { Vec::new() }
+    }
+
+    /// Somebody saves a new version of a path at a node.
+    pub fn edit(&mut self, node: Vertex, path: usize, now: Instant) -> Vec<Step> {
+        let edit = self.edits.len();
+        let repository = &mut self.repositories[node];
+        let past = repository.tips.branch.reach().edits.clone();
+        self.edits.push(Edit { path, past });
+        repository.objects.insert(edit);
+        repository.tips.branch.commit(&mut self.commits, |reach| {
+            reach.edits.insert(edit);
+        });
+        if self.engines[node].is_none() {
+            // It is found when the process starts.
+            return Vec::new();
+        }
+        let facts = vec![self.fact(node, edit, true)];
+        let mut steps = self.tell(node, Input::Contents(facts), now);
+        let heads = self.repositories[node].tips.heads();
+        steps.extend(self.tell(node, Input::Heads { heads, origin: Origin::Local }, now));
+        steps
+    }
+
+    /// The process at a node starts and tells its planner what is on disk.
+    pub fn start(&mut self, node: Vertex, epoch: u8, now: Instant) -> Vec<Step> {
+        let repository = &mut self.repositories[node];
+        let pushed = repository.pushed.clone();
+        repository.tips.merge(&pushed, &mut self.commits);
+        self.engines[node] = Some(Engine::new(self.plan.configs[node].clone(), epoch));
+        let plan = Arc::clone(&self.plan);
+        let neighbours = plan.graph.neighbours(node);
+        let mut inputs = Vec::new();
+        for (_, vertex) in neighbours {
+            inputs.push(Input::PlaceKnown(self.place(*vertex)));
+        }
+        let heads = self.repositories[node].tips.heads();
+        inputs.push(Input::Heads { heads, origin: Origin::Local });
+        let edits: Vec<EditId> = self.repositories[node].tips.branch.reach().edits.iter().copied().collect();
+        inputs.push(Input::Contents(edits.into_iter().map(|edit| self.fact(node, edit, false)).collect()));
+        if self.plan.xmpp {
+            inputs.push(Input::Channel(tributary_planner::Channel::Up));
+        }
+        for (link, vertex) in neighbours {
+            if self.links_up[*link] {
+                inputs.push(Input::PlaceUp(PlaceId(*vertex as u32)));
+            }
+        }
+        inputs.into_iter().flat_map(|input| self.tell(node, input, now)).collect()
+    }
+
+    /// The process at a node is killed; what it had under way with others may still arrive there.
+    pub fn crash(&mut self, node: Vertex) {
+        self.engines[node] = None;
+    }
+
+    /// A node notices whether a link works.
+    pub fn notice_link(&mut self, node: Vertex, link: usize, now: Instant) -> Vec<Step> {
+        let (a, b) = self.plan.graph.links[link];
+        let place = PlaceId(if a == node { b } else { a } as u32);
+        let input = if self.links_up[link] { Input::PlaceUp(place) } else { Input::PlaceDown(place) };
+        self.tell(node, input, now)
+    }
+
+    /// Hands an input to the planner at a node, and sets what it asks for on its way.
+    pub fn tell(&mut self, node: Vertex, input: Input, now: Instant) -> Vec<Step> {
+        let plan = Arc::clone(&self.plan);
+        let tips = self.repositories[node].tips.clone();
+        match &mut self.engines[node] {
+            Some(engine) => engine.handle(node, input, &tips, &plan, now),
+            None => Vec::new(),
+        }
+    }
+
+    fn place(&self, vertex: Vertex) -> Place {
+        let (git, contents) = match self.kind(vertex) {
+            Kind::Node => (true, true),
+            Kind::Point { git, contents } => (git, contents),
+        };
+        Place {
+            id: PlaceId(vertex as u32),
+            uuid: contents.then(|| self.plan.configs[vertex].uuid.clone()),
+            git,
+            contents,
+            readable: true,
+            writable: true,
+            cost: if self.is_node(vertex) { 100 } else { 200 },
+        }
+    }
+
+    fn fetched(&mut self, node: Vertex, place: Vertex, found: Option<Vec<Tips>>, now: Instant) -> Vec<Step> {
+        let id = PlaceId(place as u32);
+        let Some(found) = found else {
+            let result = FetchResult::Failed(Failure::Unreachable);
+            return self.tell(node, Input::FetchEnded { place: id, result }, now);
+        };
+        let before = self.repositories[node].tips.clone();
+        let mut moved = Moved::Not;
+        for tips in &found {
+            moved = moved.max(self.repositories[node].tips.merge(tips, &mut self.commits));
+        }
+        let mut steps = self.tell_moved(node, moved, &before, now);
+        let ours = &self.repositories[node].tips;
+        let held = found.iter().any(|tips| tips.branch.includes(&ours.branch))
+            && found.iter().any(|tips| tips.annex.includes(&ours.annex));
+        let holds = held.then(|| ours.heads());
+        let result = FetchResult::Done { changed: moved != Moved::Not, holds };
+        steps.extend(self.tell(node, Input::FetchEnded { place: id, result }, now));
+        steps
+    }
+
+    /// What a push does at its target: each branch moves forward or is refused. Says too whether a node has to notice.
+    fn pushed(&mut self, node: Vertex, place: Vertex, tips: Tips) -> (PushResult, bool) {
+        if !self.works(node, place) {
+            return (PushResult::Failed(Failure::Unreachable), false);
+        }
+        let is_node = self.is_node(place);
+        let there = &mut self.repositories[place];
+        let target = if is_node { &mut there.pushed } else { &mut there.tips };
+        let before = target.clone();
+        let mut refused = false;
+        for (ours, theirs) in [(&tips.branch, &mut target.branch), (&tips.annex, &mut target.annex)] {
+            if ours.includes(theirs) {
+                *theirs = ours.clone();
+            } else if !theirs.includes(ours) {
+                refused = true;
+            }
+        }
+        let news = *target != before;
+        let target = target.clone();
+        let notice = is_node && !there.tips.includes(&target);
+        (if refused { PushResult::NeedsFetch } else { PushResult::Done { news } }, notice)
+    }
+
+    fn transferred(
+        &mut self,
+        node: Vertex,
+        place: Vertex,
+        direction: Direction,
+        edit: EditId,
+        now: Instant,
+    ) -> Outcome {
+        let (from, to) = match direction {
+            Direction::Upload => (node, place),
+            Direction::Download => (place, node),
+        };
+        let mut crossing = None;
+        let unwanted =
+            direction == Direction::Download && !self.shown(&self.repositories[node].tips).contains(&edit);
+        let result = if !self.works(node, place) {
+            TransferResult::Failed(Failure::Unreachable)
+        } else if self.repositories[to].objects.contains(&edit) {
+            // A second transfer of a key into a repository waits for the first one's lock, and then finds it done.
+            TransferResult::Done
+        } else if unwanted {
+            TransferResult::KeyGone
+        } else if !self.repositories[from].objects.contains(&edit) {
+            match direction {
+                Direction::Upload => TransferResult::KeyGone,
+                Direction::Download => TransferResult::SourceLacks,
+            }
+        } else {
+            self.repositories[to].objects.insert(edit);
+            crossing = Some(Crossing { from, to, edit });
+            TransferResult::Done
+        };
+        let key = self.plan.keys[edit].clone();
+        let place = PlaceId(place as u32);
+        let steps = self.tell(node, Input::TransferEnded { place, direction, key, result }, now);
+        Outcome { steps, crossing }
+    }
+
+    fn recorded(&mut self, node: Vertex, lines: Vec<(EditId, Vertex, bool)>, now: Instant) -> Vec<Step> {
+        let moved = self.repositories[node].tips.annex.commit(&mut self.commits, |reach| {
+            for (edit, site, present) in lines {
+                let line = reach.lines.entry((edit, site)).or_insert((0, false));
+                if line.1 != present || line.0 == 0 {
+                    *line = (line.0 + 1, present);
+                }
+            }
+        });
+        let mut steps = Vec::new();
+        if moved {
+            let heads = self.repositories[node].tips.heads();
+            steps.extend(self.tell(node, Input::Heads { heads, origin: Origin::Recorded }, now));
+        }
+        steps.extend(self.tell(node, Input::RecordEnded { ok: true }, now));
+        steps
+    }
+
+    fn merge_pushed(&mut self, node: Vertex, now: Instant) -> Vec<Step> {
+        let repository = &mut self.repositories[node];
+        let (before, pushed) = (repository.tips.clone(), repository.pushed.clone());
+        let moved = repository.tips.merge(&pushed, &mut self.commits);
+        self.tell_moved(node, moved, &before, now)
+    }
+
+    fn tell_moved(&mut self, node: Vertex, moved: Moved, before: &Tips, now: Instant) -> Vec<Step> {
+        let origin = match moved {
+            Moved::Not => return Vec::new(),
+            Moved::Forwarded => Origin::Forwarded,
+            Moved::Merged => Origin::Merged,
+        };
+        let tips = &self.repositories[node].tips;
+        let edits: Vec<EditId> = tips.branch.reach().edits.iter().copied().collect();
+        let (shown, shown_before) = (self.shown(tips), self.shown(before));
+        let concerned = edits.into_iter().filter(|edit| {
+            let range = (*edit, 0)..(*edit + 1, 0);
+            let lines = |tips: &Tips| {
+                tips.annex
+                    .reach()
+                    .lines
+                    .range(range.clone())
+                    .map(|(site, line)| (*site, line.1))
+                    .collect::<Vec<_>>()
+            };
+            shown.contains(edit) != shown_before.contains(edit) || lines(tips) != lines(before)
+        });
+        let facts = concerned.map(|edit| self.fact(node, edit, false)).collect::<Vec<_>>();
+        let heads = self.repositories[node].tips.heads();
+        let mut steps = self.tell(node, Input::Heads { heads, origin }, now);
+        if !facts.is_empty() {
+            steps.extend(self.tell(node, Input::Contents(facts), now));
+        }
+        steps
+    }
+
+    /// The truth of one key at a node. Everybody who holds contents wants every version that is shown.
+    fn fact(&self, node: Vertex, edit: EditId, fresh: bool) -> tributary_planner::ContentFact {
+        let repository = &self.repositories[node];
+        let wanted = self.shown(&repository.tips).contains(&edit);
+        let places = self.plan.graph.neighbours(node).iter().map(|(_, vertex)| *vertex);
+        let holders: Vec<Vertex> = places
+            .filter(|vertex| !matches!(self.kind(*vertex), Kind::Point { contents: false, .. }))
+            .collect();
+        let key = self.plan.keys[edit].clone();
+        let id = |vertex: &Vertex| PlaceId(*vertex as u32);
+        tributary_planner::ContentFact {
+            size: key.size(),
+            key,
+            here: repository.objects.contains(&edit),
+            here_on_record: repository.tips.on_record(edit, node),
+            wanted_here: wanted,
+            present_at: holders.iter().filter(|v| repository.tips.on_record(edit, **v)).map(id).collect(),
+            wanted_at: if wanted { holders.iter().map(id).collect() } else { Vec::new() },
+            fresh,
+        }
+    }
+}
+
+/// The edit, site and status of a line that a planner wants recorded at a node.
+pub fn line(
+    node: Vertex,
+    plan: &Plan,
+    (key, site, presence): (Key, Site, Presence),
+) -> (EditId, Vertex, bool) {
+    let edit =
+        plan.keys.iter().position(|known| *known == key).expect("the planner only names keys it was told of");
+    let vertex = match site {
+        Site::Here => node,
+        Site::At(place) => place.0 as Vertex,
+    };
+    (edit, vertex, presence == Presence::Present)
+}
