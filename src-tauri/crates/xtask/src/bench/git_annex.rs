@@ -43,18 +43,23 @@ impl Contestant for GitAnnex {
 
     fn start(&self, folder: &Path, warden: &Warden) -> Result<Box<dyn Pair>> {
         let (here, there) = two_folders(folder)?;
-        for (name, at, other) in [("a", &here, &there), ("b", &there, &here)] {
-            let git = |args: &[&str]| process::output(&mut self.git(folder, at, args)).map(drop);
-            git(&["init", "--quiet", "--initial-branch=master"])?;
-            git(&["annex", "init", "--quiet", name])?;
+        let git = |at: &Path, args: &[&OsStr]| process::output(&mut self.git(folder, at, args)).map(drop);
+        // One history from the start: an assistant does not merge into a branch that has no commit yet.
+        git(&here, &words("init --quiet --initial-branch=master"))?;
+        git(&here, &words("commit --quiet --allow-empty --message=start"))?;
+        git(
+            &there,
+            &[words("clone --quiet --origin=other").as_slice(), &[here.as_ref(), ".".as_ref()]].concat(),
+        )?;
+        git(&here, &[words("remote add other").as_slice(), &[there.as_ref()]].concat())?;
+        for (name, at) in [("a", &here), ("b", &there)] {
+            git(at, &[words("annex init --quiet").as_slice(), &[name.as_ref()]].concat())?;
             // Its assistant leaves unlocked files as pointers (10.20261026): locked ones can be read when they arrive.
-            git(&["config", "annex.addunlocked", "false"])?;
-            git(&["config", "annex.assistant.allowunlocked", "true"])?;
-            process::output(&mut self.git(
-                folder,
-                at,
-                ["remote".as_ref(), "add".as_ref(), "other".as_ref(), other.as_os_str()],
-            ))?;
+            git(at, &words("config annex.addunlocked false"))?;
+            git(at, &words("config annex.assistant.allowunlocked true"))?;
+        }
+        for at in [&here, &there] {
+            git(at, &words("annex sync --quiet"))?;
         }
         let mut running = Vec::new();
         for at in [&here, &there] {
@@ -66,6 +71,10 @@ impl Contestant for GitAnnex {
         thread::sleep(QUIET);
         Ok(Box::new(Assistants { here, there, running }))
     }
+}
+
+fn words(line: &str) -> Vec<&OsStr> {
+    line.split(' ').map(OsStr::new).collect()
 }
 
 struct Assistants {

@@ -45,20 +45,8 @@ struct Wish {
 pub fn command(arguments: &[String]) -> Result<()> {
     let wish = wish(arguments)?;
     let annex = setup::for_bench()?;
-    println!("Building trib for release (the first time takes minutes).");
-    let trib = build::trib(true)?;
+    let contestants = contestants(wish.only.as_deref(), annex)?;
     let warden = Warden::start()?;
-
-    let mut contestants: Vec<Box<dyn Contestant>> = vec![Box::new(ours::Ours { trib })];
-    contestants.extend(unison::Unison::found().map(|found| Box::new(found) as _));
-    contestants.extend(syncthing::Syncthing::found().map(|found| Box::new(found) as _));
-    contestants.push(Box::new(git_annex::GitAnnex { dir: annex }));
-    if let Some(only) = &wish.only {
-        contestants.retain(|contestant| contestant.name().eq_ignore_ascii_case(only));
-        if contestants.is_empty() {
-            return Err(Failure::usage(format!("no program here is called \"{only}\"")));
-        }
-    }
 
     let mut table = Table::default();
     println!("Measuring what the machine needs by itself.");
@@ -82,6 +70,27 @@ pub fn command(arguments: &[String]) -> Result<()> {
     std::fs::write(&path, table.json()).context(|| format!("could not write {}", path.display()))?;
     println!("\n{}\nThe figures of each run are in {}.", table.markdown(), path.display());
     Ok(())
+}
+
+/// Who is here, or the one that was asked for.
+fn contestants(only: Option<&str>, annex: std::path::PathBuf) -> Result<Vec<Box<dyn Contestant>>> {
+    let wanted = |name: &str| only.is_none_or(|only| only.eq_ignore_ascii_case(name));
+    let mut contestants: Vec<Box<dyn Contestant>> = Vec::new();
+    if wanted(OURS) {
+        println!("Building trib for release (the first time takes minutes).");
+        contestants.push(Box::new(ours::Ours { trib: build::trib(true)? }));
+    }
+    let mut peers: Vec<Box<dyn Contestant>> = Vec::new();
+    peers.extend(unison::Unison::found().map(|found| Box::new(found) as _));
+    peers.extend(syncthing::Syncthing::found().map(|found| Box::new(found) as _));
+    peers.push(Box::new(git_annex::GitAnnex { dir: annex }));
+    contestants.extend(peers.into_iter().filter(|peer| wanted(peer.name())));
+    match only {
+        Some(only) if contestants.is_empty() => {
+            Err(Failure::usage(format!("no program here is called \"{only}\"")))
+        }
+        _ => Ok(contestants),
+    }
 }
 
 /// Measures the rows, in order, with one pair of folders. A row that fails ends it: the folders are no longer known to

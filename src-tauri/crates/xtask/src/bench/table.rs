@@ -188,7 +188,11 @@ pub fn cell(row: Row, figures: &Figures) -> String {
 }
 
 fn seconds(value: f64) -> String {
-    if value < 1.0 { format!("{value:.3} s") } else { format!("{value:.1} s") }
+    match value {
+        small if small < 0.01 => format!("{:.2} ms", small * 1e3),
+        middle if middle < 1.0 => format!("{middle:.3} s"),
+        long => format!("{long:.1} s"),
+    }
 }
 
 /// The middle of the runs, or the mean of the two in the middle.
