@@ -4,98 +4,29 @@
 //! `index.lck` are git-annex's own and never touched.
 
 use git2::Oid;
+use tributary_formats::branches::{ANNEX_REF, is_foreign_annex_ref};
 use tributary_formats::key::Key;
-use tributary_formats::logs::presence::{LocationLog, LogStatus};
-use tributary_formats::logs::remote::RemoteConfig;
-use tributary_formats::uuid::RepoUuid;
+use tributary_formats::logs::presence::LocationLog;
+use tributary_formats::logs::{KeyLog, key_log_of};
+use tributary_formats::tree_path::TreePath;
 
+use crate::commit::CommitError;
+use crate::journal::{Journal, MAX_LOG};
 use crate::object_batch::WriteError;
+use crate::refs::{self, RefError};
 use crate::repository::Repository;
+use crate::tree::{TreeDelta, TreeError, diff_trees, entry_at, tree_of};
 
-/// The branch's full ref name.
-pub const ANNEX_BRANCH_REF: &str = "refs/heads/git-annex";
+mod change;
+mod merge;
+mod write;
+
+pub use change::LogChange;
+use write::Locked;
 
 /// The git-annex branch of one repository.
 pub struct AnnexBranch<'r> {
     repo: &'r Repository,
-}
-
-/// One change of the branch.
-#[derive(Debug, Clone)]
-pub enum LogChange {
-    /// The content of a key came to, or left, a repository. Written only when that is news.
-    Location {
-        /// The content.
-        key: Key,
-        /// The repository.
-        uuid: RepoUuid,
-        /// What is so now.
-        status: LogStatus,
-    },
-    /// uuid.log: how a repository describes itself.
-    Description {
-        /// The repository.
-        uuid: RepoUuid,
-        /// One line; a newline is escaped.
-        description: String,
-    },
-    /// remote.log: a special remote's configuration.
-    Remote {
-        /// The special remote.
-        uuid: RepoUuid,
-        /// All its settings.
-        config: RemoteConfig,
-    },
-    /// A line of another log of the old family (trust.log, group.log, preferred-content.log, …).
-    PerUuid {
-        /// The log, such as `trust.log`.
-        log: String,
-        /// The repository.
-        uuid: RepoUuid,
-        /// The value, as it stands in the line.
-        value: String,
-    },
-    /// config.log: a setting for all clones; empty unsets it.
-    Config {
-        /// Such as `annex.largefiles`.
-        name: String,
-        /// The value.
-        value: String,
-    },
-    /// A log with one value, such as numcopies.log.
-    Single {
-        /// The log.
-        log: String,
-        /// The value.
-        value: String,
-    },
-    /// `….log.cnk`: a special remote holds a key in chunks.
-    Chunks {
-        /// The content.
-        key: Key,
-        /// The special remote.
-        uuid: RepoUuid,
-        /// Bytes in a chunk.
-        chunk_size: u64,
-        /// How many; 0 = none any more.
-        count: u64,
-    },
-    /// `….log.web` and the like: an information about a key that is, or is no longer, so.
-    Presence {
-        /// The log's path.
-        log: Vec<u8>,
-        /// What the line says.
-        info: Vec<u8>,
-        /// Whether it is so.
-        status: LogStatus,
-    },
-    /// The whole new content of any file.
-    Raw {
-        /// Path in the branch.
-        path: Vec<u8>,
-        /// Its content.
-        content: Vec<u8>,
-    },
 }
 
 /// Why the branch could not be read.
@@ -107,11 +38,17 @@ pub enum ReadError {
     /// The journal cannot be read.
     #[error("the git-annex journal cannot be read")]
     Journal(#[source] std::io::Error),
+    /// A tree of the branch is missing, broken or hostile.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The branch's ref cannot be read.
+    #[error(transparent)]
+    Ref(#[from] RefError),
     /// A file of the branch is larger than any log should be.
-    #[error("the file {path} of the git-annex branch is too large")]
+    #[error("the file {blob} of the git-annex branch is too large")]
     TooLarge {
-        /// Its path, lossily.
-        path: String,
+        /// Its blob.
+        blob: Oid,
     },
 }
 
@@ -127,6 +64,9 @@ pub enum UpdateError {
     /// The objects could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The branch's ref could not be read or moved.
+    #[error(transparent)]
+    Ref(#[from] RefError),
     /// libgit2 failed.
     #[error("the git-annex branch could not be written")]
     Git(#[from] git2::Error),
@@ -191,21 +131,25 @@ impl<'r> AnnexBranch<'r> {
     }
 
     /// The branch's tip; None when there is no branch yet.
-    pub fn head(&self) -> Result<Option<Oid>, git2::Error> {
-        let _ = self.repo;
-        todo!()
+    pub fn head(&self) -> Result<Option<Oid>, RefError> {
+        refs::target(self.repo.git(), ANNEX_REF)
     }
 
     /// Content of a file, the journal's version before the branch's; empty when there is none.
     pub fn read(&self, path: &[u8]) -> Result<Vec<u8>, ReadError> {
-        let _ = path;
-        todo!()
+        let Ok(path) = TreePath::new(path) else { return Ok(Vec::new()) };
+        if let Some(pending) = Journal::of(self.repo).read(&path).map_err(ReadError::Journal)? {
+            return Ok(pending);
+        }
+        match self.head()? {
+            Some(head) => self.read_in_tree(tree_of(self.repo.git(), head)?, &path),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Where a key's content is on record.
     pub fn location_log(&self, key: &Key) -> Result<LocationLog, ReadError> {
-        let _ = key;
-        todo!()
+        Ok(LocationLog::parse(&self.read(&key.log_path())?))
     }
 
     /// Commits the changes, and with them what git-annex left in the journal. `now` in seconds since 1970.
@@ -214,46 +158,79 @@ impl<'r> AnnexBranch<'r> {
     /// # Errors
     /// See [`UpdateError`]; the changes are either all committed or none.
     pub fn update(&self, changes: &[LogChange], now: u64, message: &str) -> Result<Option<Oid>, UpdateError> {
-        let _ = (changes, now, message);
-        todo!()
+        Locked::new(self)?.update(changes, now, message)
     }
 
     /// Every ref named `git-annex` but our own: what remotes had when they were last fetched, and what they pushed here.
+    /// Ordered by name.
     pub fn tips(&self) -> Result<Vec<BranchTip>, git2::Error> {
-        todo!()
+        let mut tips = Vec::new();
+        for reference in self.repo.git().references()? {
+            let reference = reference?;
+            let Ok(name) = reference.name() else { continue };
+            if !is_foreign_annex_ref(name) {
+                continue;
+            }
+            // One that points nowhere, or to no commit, has nothing to merge.
+            if let Ok(commit) = reference.peel_to_commit() {
+                tips.push(BranchTip { reference: name.to_owned(), commit: commit.id() });
+            }
+        }
+        tips.sort_by(|a, b| a.reference.cmp(&b.reference));
+        Ok(tips)
     }
 
-    /// Merges other tips in: line union of the files that differ. Tips that are contained, or listed in
-    /// `annex/ignoredrefs`, are left out.
+    /// Merges other tips in: line union of the files that differ. The journal is committed first. Tips that are
+    /// contained, or listed in `annex/ignoredrefs`, are left out.
     ///
     /// # Errors
-    /// [`MergeError::Transition`] before anything was changed.
+    /// [`MergeError::Transition`] before any tip was merged.
     pub fn merge(&self, tips: &[Oid], now: u64) -> Result<MergeOutcome, MergeError> {
-        let _ = (tips, now);
-        todo!()
+        merge::merge(self, tips, now)
     }
 
-    /// Paths of the files that differ between two states of the branch (None = empty), and their new contents' blobs
-    /// (None = gone). Costs what changed, not what is there. Paths that cannot be a log's are left out.
-    pub fn diff(&self, old: Option<Oid>, new: Oid) -> Result<Vec<ChangedLog>, git2::Error> {
-        let _ = (old, new);
-        todo!()
+    /// The files that differ between two states of the branch (None = empty), by path. Costs what changed, not what
+    /// is there.
+    pub fn diff(&self, old: Option<Oid>, new: Oid) -> Result<Vec<ChangedLog>, ReadError> {
+        let git = self.repo.git();
+        let old = old.map(|old| tree_of(git, old)).transpose()?;
+        let deltas = diff_trees(git, old, Some(tree_of(git, new)?))?;
+        Ok(deltas.into_iter().map(ChangedLog::from).collect())
     }
 
     /// Location log of a blob that [`AnnexBranch::diff`] named.
     pub fn location_log_of_blob(&self, blob: Oid) -> Result<LocationLog, ReadError> {
-        let _ = blob;
-        todo!()
+        Ok(LocationLog::parse(&self.read_blob(blob)?))
     }
 
-    /// Calls `each` with every key's location log in that state of the branch, in tree order.
+    /// Calls `each` with every key's location log in that state of the branch, in order of the logs' paths.
     pub fn for_each_location(
         &self,
         commit: Oid,
         each: &mut dyn FnMut(Key, LocationLog),
     ) -> Result<(), ReadError> {
-        let _ = (commit, each);
-        todo!()
+        for log in self.diff(None, commit)? {
+            if let (Some(key), Some(blob)) = (log.location_of, log.blob) {
+                each(key, self.location_log_of_blob(blob)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_in_tree(&self, tree: Oid, path: &TreePath) -> Result<Vec<u8>, ReadError> {
+        match entry_at(self.repo.git(), tree, path)? {
+            Some(entry) if entry.mode.is_file() => self.read_blob(entry.oid),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn read_blob(&self, blob: Oid) -> Result<Vec<u8>, ReadError> {
+        let odb = self.repo.git().odb()?;
+        let (size, _) = odb.read_header(blob)?;
+        if size as u64 > MAX_LOG {
+            return Err(ReadError::TooLarge { blob });
+        }
+        Ok(odb.read(blob)?.data().to_vec())
     }
 }
 
@@ -261,9 +238,37 @@ impl<'r> AnnexBranch<'r> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedLog {
     /// Path in the branch, such as `d91/b11/KEYFILE.log`.
-    pub path: Vec<u8>,
+    pub path: TreePath,
     /// The key, when it is a location log.
     pub location_of: Option<Key>,
-    /// Its new content.
+    /// Its new content; None when it is gone.
     pub blob: Option<Oid>,
+}
+
+impl From<TreeDelta> for ChangedLog {
+    fn from(delta: TreeDelta) -> Self {
+        let location_of = match key_log_of(delta.path.as_bytes()) {
+            Some((KeyLog::Location, key)) => Some(key),
+            _ => None,
+        };
+        ChangedLog { path: delta.path, location_of, blob: delta.new.map(|entry| entry.oid) }
+    }
+}
+
+impl From<CommitError> for UpdateError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Raced => UpdateError::Busy,
+            CommitError::Tree(error) => UpdateError::from(error),
+            CommitError::Write(error) => UpdateError::Write(error),
+            CommitError::Ref(error) => UpdateError::Ref(error),
+            CommitError::Git(error) => UpdateError::Git(error),
+        }
+    }
+}
+
+impl From<TreeError> for UpdateError {
+    fn from(error: TreeError) -> Self {
+        UpdateError::Read(ReadError::Tree(error))
+    }
 }

@@ -5,8 +5,16 @@
 //! and housekeeping repacks later anyway. Format: git's `Documentation/gitformat-pack.txt`, version 2 of both files.
 
 use std::collections::HashSet;
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
-use git2::{ObjectType, Oid};
+use git2::{ObjectType, OdbLookupFlags, Oid};
+use tempfile::NamedTempFile;
+
+mod loose;
+mod pack;
 
 /// Up to this many objects are written loose; more go into one pack.
 pub const LOOSE_LIMIT: usize = 100;
@@ -65,8 +73,15 @@ impl ObjectBatch {
 
     /// Adds a tree; the entries are put into git's order here.
     pub fn tree(&mut self, mut items: Vec<TreeItem>) -> Result<Oid, git2::Error> {
-        let _ = &mut items;
-        todo!()
+        items.sort_by(|a, b| a.order_bytes().cmp(b.order_bytes()));
+        let mut data = Vec::with_capacity(items.iter().map(|item| item.name.len() + 28).sum());
+        for item in &items {
+            data.extend_from_slice(format!("{:o} ", item.mode).as_bytes());
+            data.extend_from_slice(&item.name);
+            data.push(0);
+            data.extend_from_slice(item.oid.as_bytes());
+        }
+        self.add(ObjectType::Tree, data)
     }
 
     /// Adds a commit.
@@ -78,8 +93,18 @@ impl ObjectBatch {
         committer: &Signature,
         message: &[u8],
     ) -> Result<Oid, git2::Error> {
-        let _ = (tree, parents, author, committer, message);
-        todo!()
+        let mut data = format!("tree {tree}\n").into_bytes();
+        for parent in parents {
+            data.extend_from_slice(format!("parent {parent}\n").as_bytes());
+        }
+        write_signature(&mut data, "author", author);
+        write_signature(&mut data, "committer", committer);
+        data.push(b'\n');
+        data.extend_from_slice(message);
+        if !message.ends_with(b"\n") {
+            data.push(b'\n');
+        }
+        self.add(ObjectType::Commit, data)
     }
 
     /// Adds an object of any kind from its raw content.
@@ -97,16 +122,94 @@ impl ObjectBatch {
     /// # Errors
     /// The batch keeps its objects when writing failed.
     pub fn write(&mut self, repo: &git2::Repository) -> Result<(), WriteError> {
-        let _ = repo;
-        todo!()
+        self.write_with(repo, |_| Ok(()))
     }
 
     /// As [`ObjectBatch::write`], and returns only when everything written to this file system before,
-    /// contents in the object store too, would survive a loss of power (one `syncfs`).
+    /// contents in the object store too, would survive a loss of power.
     pub fn write_durably(&mut self, repo: &git2::Repository) -> Result<(), WriteError> {
-        let _ = repo;
-        todo!()
+        // Twice: before the objects get their names, so that none is ever torn under its name (git would take it
+        // for good and not write it again), and after, so that the names are there before any ref is.
+        self.write_with(repo, |dir| Ok(rustix::fs::syncfs(dir)?))
     }
+
+    fn write_with(
+        &mut self,
+        repo: &git2::Repository,
+        sync: impl Fn(&File) -> io::Result<()>,
+    ) -> Result<(), WriteError> {
+        let odb = repo.odb()?;
+        // A look that does not read the directory of packs again: an object that another process packed a moment
+        // ago is written twice, which is harmless.
+        let is_new = |made: &&Made| !odb.exists_ext(made.oid, OdbLookupFlags::NO_REFRESH);
+        let new: Vec<&Made> = self.objects.iter().filter(is_new).collect();
+        let objects = repo.commondir().join("objects");
+        let dir = File::open(&objects)?;
+        if new.is_empty() {
+            sync(&dir)?;
+        } else {
+            let pending = if new.len() > LOOSE_LIMIT {
+                pack::write(&objects, &new)?
+            } else {
+                loose::write(&objects, &new)?
+            };
+            sync(&dir)?;
+            for file in pending {
+                file.keep()?;
+            }
+            sync(&dir)?;
+            odb.refresh()?;
+        }
+        self.objects.clear();
+        self.known.clear();
+        Ok(())
+    }
+}
+
+impl TreeItem {
+    /// Git compares names as if a directory's ended in a slash.
+    fn order_bytes(&self) -> impl Iterator<Item = u8> {
+        let slash = (self.mode == 0o040000).then_some(b'/');
+        self.name.iter().copied().chain(slash)
+    }
+}
+
+/// A complete file under a temporary name in the directory of its final one.
+struct Pending {
+    made: NamedTempFile,
+    name: PathBuf,
+}
+
+impl Pending {
+    /// Gives the file its name. One that is there already has the same content and is replaced: should it be torn,
+    /// by a loss of power in another program, it is whole from now on.
+    fn keep(self) -> io::Result<()> {
+        self.made.persist(&self.name)?;
+        Ok(())
+    }
+}
+
+/// A temporary file of the mode that git's objects have, with a name that git's own housekeeping removes after a crash.
+fn temporary_in(dir: &Path, prefix: &str) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o444)).tempfile_in(dir)
+}
+
+fn write_signature(data: &mut Vec<u8>, role: &str, who: &Signature) {
+    let when = who.when();
+    let (sign, minutes) = (if when.offset_minutes() < 0 { '-' } else { '+' }, when.offset_minutes().abs());
+    data.extend_from_slice(role.as_bytes());
+    data.push(b' ');
+    data.extend(plain(who.name_bytes()));
+    data.extend_from_slice(b" <");
+    data.extend(plain(who.email_bytes()));
+    let time = format!("> {} {sign}{:02}{:02}\n", when.seconds(), minutes / 60, minutes % 60);
+    data.extend_from_slice(time.as_bytes());
+}
+
+/// A name without what would end its field or its line.
+fn plain(name: &[u8]) -> impl Iterator<Item = u8> {
+    let breaks = |b: &u8| matches!(b, b'<' | b'>') || b.is_ascii_control();
+    name.iter().copied().filter(move |b| !breaks(b))
 }
 
 /// Why a batch of objects did not reach the disk.

@@ -3,17 +3,39 @@
 //! New content is made in `GITDIR/annex/othertmp`, never visible in the folder, and gets its name by one rename. What
 //! it replaces is taken out by an atomic exchange and looked at again: an edit that came in between goes back.
 
-use std::fs::File;
-use std::io;
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags, ioctl_ficlone};
+use tempfile::TempPath;
 use tributary_formats::tree_path::TreePath;
 
 use crate::stat::FileStat;
+use crate::store::other_tmp::OtherTmp;
+
+mod swap;
+mod walk;
+mod writers;
+
+use walk::{Parent, open_parent, stat_at};
 
 /// The work tree of a repository. Can be used from many threads at once.
 #[derive(Debug)]
-pub struct WorkTree {}
+pub struct WorkTree {
+    top: OwnedFd,
+    tmp: OtherTmp,
+}
+
+/// A file or link that is complete, and needs only its name: see [`WorkTree::put`]. Deleted when it gets none.
+#[derive(Debug)]
+pub struct Prepared {
+    made: TempPath,
+}
 
 /// What must be at a path for a change to be applied there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +83,9 @@ pub enum PlaceError {
     /// The folder may not be written.
     #[error("the folder cannot be written")]
     Denied(#[source] io::Error),
+    /// The path lies on another file system than the repository, so that nothing can be moved to it.
+    #[error("the path is on another file system than the repository")]
+    OtherFileSystem(#[source] io::Error),
     /// The content to be placed is not in the store.
     #[error("the content is not here")]
     NoContent,
@@ -72,35 +97,114 @@ pub enum PlaceError {
 impl WorkTree {
     /// Opens the work tree at `top`; `annex_dir` is `GITDIR/annex`, on the same file system.
     pub fn open(top: &Path, annex_dir: &Path) -> io::Result<WorkTree> {
-        let _ = (top, annex_dir);
-        todo!()
+        let top = File::open(top)?;
+        if !top.metadata()?.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(WorkTree { top: top.into(), tmp: OtherTmp::open(annex_dir)? })
     }
 
     /// Stat data of what is at `path`, links not followed; None when nothing is, or a parent is no directory.
     pub fn stat(&self, path: &TreePath) -> io::Result<Option<FileStat>> {
-        let _ = path;
-        todo!()
+        match open_parent(&self.top, path, false)? {
+            Parent::Open(dir) => stat_at(&dir, path.file_name()),
+            Parent::Missing | Parent::InTheWay(_) => Ok(None),
+        }
     }
 
-    /// Opens a plain file for reading, no component followed if it is a link.
+    /// Opens what is at `path` for reading, no component followed if it is a link.
+    ///
+    /// # Errors
+    /// `NotFound`, also when a parent is no directory; `ELOOP` for a link.
     pub fn open_file(&self, path: &TreePath) -> io::Result<File> {
-        let _ = path;
-        todo!()
+        // Not to wait for the other end of a pipe, and not to take a terminal for ours.
+        const HOW: OFlags = OFlags::RDONLY
+            .union(OFlags::NOFOLLOW)
+            .union(OFlags::NONBLOCK)
+            .union(OFlags::NOCTTY)
+            .union(OFlags::CLOEXEC);
+        let dir = self.parent(path)?;
+        Ok(File::from(rustix::fs::openat(&dir, path.file_name(), HOW, Mode::empty())?))
     }
 
     /// Target of the symbolic link at `path`.
     pub fn read_link(&self, path: &TreePath) -> io::Result<Vec<u8>> {
-        let _ = path;
-        todo!()
+        let dir = self.parent(path)?;
+        Ok(rustix::fs::readlinkat(&dir, path.file_name(), Vec::new())?.into_bytes())
     }
 
-    /// Whether some process of this user has the file open for writing. A file that is gone has no writer.
+    /// Whether some process of this user has the file open for writing. A file that is gone, or is none, has no writer.
     pub fn is_open_for_writing(&self, path: &TreePath) -> io::Result<bool> {
-        let _ = path;
-        todo!()
+        let file = match self.open_file(path) {
+            Ok(file) => file,
+            Err(error) if swap::is_no_file(&error) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if !file.metadata()?.is_file() {
+            return Ok(false);
+        }
+        writers::has_writer(&file)
     }
 
-    /// Places a copy (a clone where the file system can) of `object` at `path`; parents are made.
+    /// Makes a copy (a clone where the file system can) of `object`.
+    ///
+    /// A batch is prepared, then synced by [`crate::store::ObjectStore::sync`], then put: so no loss of power leaves
+    /// a torn file in the folder, which would be taken for an edit.
+    ///
+    /// # Errors
+    /// [`PlaceError::NoContent`] when there is no object.
+    pub fn prepare_file(&self, object: &Path, executable: bool) -> Result<Prepared, PlaceError> {
+        let source = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(object);
+        let mut source = source.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => PlaceError::NoContent,
+            _ => PlaceError::from(error),
+        })?;
+        self.prepare(executable, |made| match ioctl_ficlone(&*made, &source) {
+            Ok(()) => Ok(()),
+            Err(_) => io::copy(&mut source, made).map(|_| ()),
+        })
+    }
+
+    /// Makes a file with these bytes: one that lives in git, or a pointer.
+    pub fn prepare_bytes(&self, content: &[u8], executable: bool) -> Result<Prepared, PlaceError> {
+        self.prepare(executable, |made| made.write_all(content))
+    }
+
+    /// Makes a symbolic link: a locked file, or one that a person made. The target is not looked at.
+    pub fn prepare_link(&self, target: &[u8]) -> Result<Prepared, PlaceError> {
+        let made = self.tmp.make(|path| std::os::unix::fs::symlink(OsStr::from_bytes(target), path))?;
+        Ok(Prepared { made })
+    }
+
+    /// Gives what was prepared its name, when what is there is as expected; missing parents are made.
+    pub fn put(&self, path: &TreePath, prepared: Prepared, expected: Expected) -> Result<Placed, PlaceError> {
+        if expected != Expected::Absent && self.stat(path)?.is_none() {
+            // Deleted here: no reason to make its directory again.
+            return Ok(Placed::EditedMeanwhile);
+        }
+        let dir = match open_parent(&self.top, path, true)? {
+            Parent::Open(dir) => dir,
+            Parent::InTheWay(path) => return Ok(Placed::InTheWay { path }),
+            Parent::Missing => return Err(PlaceError::Io(io::ErrorKind::NotFound.into())),
+        };
+        let spot = swap::Spot { dir: &dir, name: path.file_name() };
+        let made = prepared.stat()?;
+        let done = match expected {
+            Expected::Absent => swap::put_new(&spot, &prepared.made)?,
+            Expected::Version(known) => swap::put_over(&spot, &prepared.made, &known, &made)?,
+        };
+        match done {
+            swap::Swapped::Done => {
+                // The rename moved ctime. Should an edit have followed already, the data of the version placed show it.
+                let now = stat_at(&dir, path.file_name())?;
+                Ok(Placed::Done(now.filter(|now| now.same_content(&made)).unwrap_or(made)))
+            }
+            swap::Swapped::Edited => Ok(Placed::EditedMeanwhile),
+            swap::Swapped::Directory => Ok(Placed::InTheWay { path: path.clone() }),
+        }
+    }
+
+    /// [`WorkTree::prepare_file`] and [`WorkTree::put`] in one.
     pub fn place_file(
         &self,
         path: &TreePath,
@@ -108,11 +212,10 @@ impl WorkTree {
         executable: bool,
         expected: Expected,
     ) -> Result<Placed, PlaceError> {
-        let _ = (path, object, executable, expected);
-        todo!()
+        self.put(path, self.prepare_file(object, executable)?, expected)
     }
 
-    /// Places a file with these bytes: one that lives in git, or a pointer.
+    /// [`WorkTree::prepare_bytes`] and [`WorkTree::put`] in one.
     pub fn place_bytes(
         &self,
         path: &TreePath,
@@ -120,19 +223,17 @@ impl WorkTree {
         executable: bool,
         expected: Expected,
     ) -> Result<Placed, PlaceError> {
-        let _ = (path, content, executable, expected);
-        todo!()
+        self.put(path, self.prepare_bytes(content, executable)?, expected)
     }
 
-    /// Places a symbolic link: a locked file, or one that a person made. The target is not looked at.
+    /// [`WorkTree::prepare_link`] and [`WorkTree::put`] in one.
     pub fn place_link(
         &self,
         path: &TreePath,
         target: &[u8],
         expected: Expected,
     ) -> Result<Placed, PlaceError> {
-        let _ = (path, target, expected);
-        todo!()
+        self.put(path, self.prepare_link(target)?, expected)
     }
 
     /// Sets or clears the executable bits of a file that is the expected version.
@@ -142,14 +243,31 @@ impl WorkTree {
         executable: bool,
         expected: FileStat,
     ) -> Result<Placed, PlaceError> {
-        let _ = (path, executable, expected);
-        todo!()
+        let file = match self.open_file(path) {
+            Ok(file) => file,
+            Err(error) if swap::is_no_file(&error) => return Ok(Placed::EditedMeanwhile),
+            Err(error) => return Err(error.into()),
+        };
+        let stat = |file: &File| Ok::<_, io::Error>(FileStat::from(&file.metadata()?));
+        if !stat(&file)?.same_version(&expected) {
+            return Ok(Placed::EditedMeanwhile);
+        }
+        // Who may read may execute, as git does it.
+        let readers = expected.mode & 0o444;
+        let mode = if executable { expected.mode | (readers >> 2) } else { expected.mode & !0o111 };
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode & 0o7777)).map_err(io::Error::from)?;
+        Ok(Placed::Done(stat(&file)?))
     }
 
     /// Removes the file or link at `path` when it is the expected version, and parents that this leaves empty.
     pub fn remove_known(&self, path: &TreePath, expected: FileStat) -> Result<Removed, PlaceError> {
-        let _ = (path, expected);
-        todo!()
+        let Parent::Open(dir) = open_parent(&self.top, path, false)? else { return Ok(Removed::AlreadyGone) };
+        let spot = swap::Spot { dir: &dir, name: path.file_name() };
+        let removed = swap::take_out(&spot, &self.tmp, &expected)?;
+        if removed == Removed::Done {
+            walk::remove_empty_parents(&self.top, path)?;
+        }
+        Ok(removed)
     }
 
     /// Renames a file that is the expected version to a name that must be free, both within the tree: a move that
@@ -160,12 +278,73 @@ impl WorkTree {
         to: &TreePath,
         expected: FileStat,
     ) -> Result<Placed, PlaceError> {
-        let _ = (from, to, expected);
-        todo!()
+        let Parent::Open(from_dir) = open_parent(&self.top, from, false)? else {
+            return Ok(Placed::EditedMeanwhile);
+        };
+        let old = swap::Spot { dir: &from_dir, name: from.file_name() };
+        if !old.is_version(&expected)? {
+            return Ok(Placed::EditedMeanwhile);
+        }
+        let to_dir = match open_parent(&self.top, to, true)? {
+            Parent::Open(dir) => dir,
+            Parent::InTheWay(path) => return Ok(Placed::InTheWay { path }),
+            Parent::Missing => return Err(PlaceError::Io(io::ErrorKind::NotFound.into())),
+        };
+        let new = swap::Spot { dir: &to_dir, name: to.file_name() };
+        match swap::rename(&old, &new, &expected)? {
+            swap::Swapped::Done => {
+                walk::remove_empty_parents(&self.top, from)?;
+                let now = stat_at(&to_dir, to.file_name())?;
+                Ok(Placed::Done(now.filter(|now| now.same_content(&expected)).unwrap_or(expected)))
+            }
+            swap::Swapped::Edited => Ok(Placed::EditedMeanwhile),
+            swap::Swapped::Directory => Ok(Placed::InTheWay { path: to.clone() }),
+        }
     }
 
-    /// Removes what a crash left of our own temporary files.
-    pub fn clean_up(&self) -> io::Result<()> {
-        todo!()
+    /// Removes what a crash left of our own temporary files. Only before anything else is done in the repository.
+    pub fn clean_up(annex_dir: &Path) -> io::Result<()> {
+        OtherTmp::clean_up(annex_dir)
+    }
+
+    pub(crate) fn other_tmp(&self) -> &OtherTmp {
+        &self.tmp
+    }
+
+    fn parent(&self, path: &TreePath) -> io::Result<OwnedFd> {
+        match open_parent(&self.top, path, false)? {
+            Parent::Open(dir) => Ok(dir),
+            Parent::Missing | Parent::InTheWay(_) => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn prepare(
+        &self,
+        executable: bool,
+        fill: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<Prepared, PlaceError> {
+        let mode = if executable { 0o777 } else { 0o666 };
+        let mut made = self.tmp.file(mode)?;
+        fill(made.as_file_mut())?;
+        Ok(Prepared { made: made.into_temp_path() })
+    }
+}
+
+impl From<io::Error> for PlaceError {
+    fn from(error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => PlaceError::Full(error),
+            Some(libc::EACCES | libc::EPERM | libc::EROFS) => PlaceError::Denied(error),
+            Some(libc::ENAMETOOLONG | libc::EILSEQ | libc::EINVAL) => PlaceError::NameNotPossible(error),
+            Some(libc::EXDEV) => PlaceError::OtherFileSystem(error),
+            _ => PlaceError::Io(error),
+        }
+    }
+}
+
+impl Prepared {
+    /// Stat data of what was prepared; the inode stays when it is put.
+    pub fn stat(&self) -> io::Result<FileStat> {
+        Ok(FileStat::from(&fs::symlink_metadata(&self.made)?))
     }
 }

@@ -10,6 +10,15 @@ use crate::annex_branch::AnnexBranch;
 use crate::place_in_tree::WorkTree;
 use crate::store::ObjectStore;
 
+mod checks;
+mod filter_lines;
+mod hooks;
+mod identity;
+mod init;
+
+pub(crate) use checks::{lists_differences, open_git};
+pub use init::Setup;
+
 /// The repository version that is read and written here.
 pub const ANNEX_VERSION: &str = "10";
 
@@ -17,20 +26,9 @@ pub const ANNEX_VERSION: &str = "10";
 pub struct Repository {
     git: git2::Repository,
     uuid: RepoUuid,
+    /// The common directory: that of the main repository, should this be a linked work tree of it.
     git_dir: PathBuf,
     work_dir: Option<PathBuf>,
-}
-
-/// What a new repository is told about itself.
-#[derive(Debug, Clone)]
-pub struct Setup {
-    /// How uuid.log describes it, such as `anna's laptop`. A newline is escaped.
-    pub description: String,
-    /// Command line of our own `filter.annex.process`, used where no git-annex is on PATH.
-    /// None: then no filter is configured, since a missing filter program would put whole files into git.
-    pub filter_process: Option<String>,
-    /// Whether to look for git-annex on PATH: false in tests that must not depend on it.
-    pub look_for_git_annex: bool,
 }
 
 impl Repository {
@@ -40,8 +38,15 @@ impl Repository {
     /// Each state that must not be written to has its own [`OpenError`]; [`OpenError::NotAnnexed`] is a plain
     /// git repository, for [`Repository::init_annex`].
     pub fn open(path: &Path) -> Result<Repository, OpenError> {
-        let _ = path;
-        todo!()
+        checks::own_git_directory(path)?;
+        let git = checks::open_git(path)?;
+        if git.is_bare() {
+            return Err(OpenError::Bare { path: path.to_owned() });
+        }
+        let repo = Repository::from_annexed(git, path)?;
+        checks::checked_out(&repo.git)?;
+        checks::no_assistant(&repo.annex_dir())?;
+        Ok(repo)
     }
 
     /// Opens a repository that serves as a remote on a local path, bare or not, and in whatever branch it is.
@@ -49,32 +54,20 @@ impl Repository {
     /// # Errors
     /// As [`Repository::open`], but a bare repository, an adjusted branch and a running assistant are let pass.
     pub fn open_remote(path: &Path) -> Result<Repository, OpenError> {
-        let _ = path;
-        todo!()
+        Repository::from_annexed(checks::open_git(path)?, path)
     }
 
-    /// Makes `path` (made when missing, its files left alone) a new git-annex repository: branch `master` with an
-    /// empty first commit, a fresh UUID, and the defaults of a new folder in config.log.
-    ///
-    /// # Errors
-    /// [`CreateError::AlreadyRepository`] when there is one.
-    pub fn create(path: &Path, setup: &Setup) -> Result<Repository, CreateError> {
-        let _ = (path, setup);
-        todo!()
+    fn from_annexed(git: git2::Repository, path: &Path) -> Result<Repository, OpenError> {
+        let uuid = checks::annex_uuid(&git, path)?;
+        checks::not_tuned(&git)?;
+        Ok(Repository::from_parts(git, uuid))
     }
 
-    /// Makes the git repository or clone at `path` a git-annex repository: fresh UUID, filter, attributes,
-    /// and its line in uuid.log. History and work tree are left alone. One that is annexed already is opened as it is.
-    pub fn init_annex(path: &Path, setup: &Setup) -> Result<Repository, CreateError> {
-        let _ = (path, setup);
-        todo!()
-    }
-
-    /// Opens the repository that is there as it is, and repairs what a git-annex repository needs to be used from
-    /// plain git: a filter program that exists, the sentinal. Its branch, rules and mode of files stay.
-    pub fn adopt(path: &Path, setup: &Setup) -> Result<Repository, CreateError> {
-        let _ = (path, setup);
-        todo!()
+    fn from_parts(git: git2::Repository, uuid: RepoUuid) -> Repository {
+        // libgit2 ends directories in a slash, which would show in every path that a person sees.
+        let plain = |path: &Path| path.components().collect::<PathBuf>();
+        let (git_dir, work_dir) = (plain(git.commondir()), git.workdir().map(plain));
+        Repository { git, uuid, git_dir, work_dir }
     }
 
     /// The `annex.uuid`.
@@ -111,8 +104,11 @@ impl Repository {
     }
 
     /// Short name of the branch that HEAD is on, such as `master`; it need not have a commit yet.
+    ///
+    /// # Errors
+    /// When somebody detached HEAD since the repository was opened.
     pub fn branch(&self) -> Result<String, git2::Error> {
-        todo!()
+        checks::branch_of_head(&self.git)
     }
 
     /// The libgit2 handle.
@@ -122,42 +118,44 @@ impl Repository {
 
     /// Value of a git configuration variable, from all levels; None when unset or not UTF-8.
     pub fn git_config_get(&self, name: &str) -> Option<String> {
-        let _ = name;
-        todo!()
+        self.git.config().and_then(|config| config.get_string(name)).ok()
     }
 
     /// As git reads a boolean; None when unset or no boolean.
     pub fn git_config_bool(&self, name: &str) -> Option<bool> {
-        let _ = name;
-        todo!()
+        self.git.config().and_then(|config| config.get_bool(name)).ok()
     }
 
     /// Sets a variable in the repository's own configuration.
     pub fn git_config_set(&self, name: &str, value: &str) -> Result<(), git2::Error> {
-        let _ = (name, value);
-        todo!()
+        self.local_config()?.set_str(name, value)
     }
 
     /// Removes a variable from the repository's own configuration; unset already is fine.
     pub fn git_config_unset(&self, name: &str) -> Result<(), git2::Error> {
-        let _ = name;
-        todo!()
+        match self.local_config()?.remove(name) {
+            Err(error) if error.code() != git2::ErrorCode::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn local_config(&self) -> Result<git2::Config, git2::Error> {
+        self.git.config()?.open_level(git2::ConfigLevel::Local)
     }
 
     /// Who commits: `user.name` and `user.email`, else the login name and LOGIN@HOST. Never fails.
     pub fn author(&self) -> git2::Signature<'static> {
-        todo!()
+        identity::author(&self.git)
     }
 
-    /// As [`Repository::author`] with a given time (seconds since 1970, offset of the local zone).
+    /// As [`Repository::author`] with a given time (seconds since 1970), in UTC.
     pub fn author_at(&self, seconds: u64) -> git2::Signature<'static> {
-        let _ = seconds;
-        todo!()
+        identity::at(&identity::author(&self.git), seconds)
     }
 
     /// The contents. The store keeps no handle of the repository and can go to other threads.
     pub fn store(&self) -> ObjectStore {
-        todo!()
+        ObjectStore::of(self)
     }
 
     /// The work tree, for reading and placing files without following links out of it.
@@ -165,7 +163,7 @@ impl Repository {
     /// # Errors
     /// When the top cannot be opened: gone, unreadable.
     pub fn work_tree(&self) -> std::io::Result<WorkTree> {
-        todo!()
+        WorkTree::open(self.work_dir(), &self.annex_dir())
     }
 
     /// The git-annex branch.
@@ -271,6 +269,12 @@ pub enum CreateError {
     /// There is a repository already; see [`Repository::adopt`].
     #[error("{path} is a git repository already")]
     AlreadyRepository {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A bare repository can only be made where nothing is.
+    #[error("{path} is not empty")]
+    NotEmpty {
         /// The folder.
         path: PathBuf,
     },

@@ -61,6 +61,11 @@ impl FileStat {
         self.mode & 0o100 != 0
     }
 
+    /// git-annex's inode cache: `INODE SIZE MTIME_S MTIME_NS`, the nanoseconds with nine digits.
+    pub fn inode_cache(&self) -> String {
+        format!("{} {} {} {:09}", self.ino, self.size, self.mtime.0, self.mtime.1)
+    }
+
     fn kind(&self) -> u32 {
         self.mode & libc::S_IFMT
     }
@@ -80,6 +85,25 @@ impl From<&Metadata> for FileStat {
             size: meta.size(),
             mtime: (meta.mtime(), nanos(meta.mtime_nsec())),
             ctime: (meta.ctime(), nanos(meta.ctime_nsec())),
+        }
+    }
+}
+
+impl From<&rustix::fs::Stat> for FileStat {
+    fn from(stat: &rustix::fs::Stat) -> Self {
+        let nanos = |n| u32::try_from(n).unwrap_or(0);
+        FileStat {
+            dev: stat.st_dev,
+            ino: stat.st_ino,
+            mode: stat.st_mode,
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            // The type differs from processor to processor.
+            #[allow(clippy::useless_conversion)]
+            nlink: stat.st_nlink.into(),
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            mtime: (stat.st_mtime, nanos(stat.st_mtime_nsec)),
+            ctime: (stat.st_ctime, nanos(stat.st_ctime_nsec)),
         }
     }
 }

@@ -3,99 +3,88 @@
 //! A content has its final name only when it is complete and verified. Nothing is synced file by file: a batch ends
 //! with one [`ObjectStore::sync`]. Format: `annex-format` 4.1, git-annex repository version 10.
 
-use std::fs::File;
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
 use tributary_formats::backend::Backend;
+use tributary_formats::extension::ExtensionRule;
 use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
 
 use crate::lock::ExclusiveContentLock;
 use crate::place_in_tree::WorkTree;
-use crate::stat::FileStat;
+use crate::repository::Repository;
+
+pub(crate) mod frozen;
+mod ingest;
+pub(crate) mod other_tmp;
+mod reserve;
+mod verify;
+
+pub use ingest::{IngestError, Ingested};
+pub use verify::Verdict;
+
+use frozen::Sharing;
 
 /// The contents of one repository. Cheap to clone, and can be used from many threads at once.
 #[derive(Debug, Clone)]
 pub struct ObjectStore {
     annex_dir: PathBuf,
-}
-
-/// A file whose content is now in the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ingested {
-    /// Names the content.
-    pub key: Key,
-    /// Bytes.
-    pub size: u64,
-    /// The file in the work tree, as it was before, during and after: what the index entry must record.
-    pub stat: FileStat,
-    /// Whether the content was in the store before.
-    pub known: bool,
-}
-
-/// Why a file's content did not get into the store.
-#[derive(Debug, thiserror::Error)]
-pub enum IngestError {
-    /// It changed while it was read, or is open for writing: look again when it is quiet.
-    #[error("the file changed while it was read")]
-    Changed,
-    /// It is not there any more.
-    #[error("the file is gone")]
-    Gone,
-    /// A symbolic link, directory or other thing that has no content.
-    #[error("not a plain file")]
-    NotFile,
-    /// It may not be read.
-    #[error("the file cannot be read")]
-    Unreadable(#[source] io::Error),
-    /// The backend makes no keys from contents, or is not known here.
-    #[error("keys of backend {0} cannot be made")]
-    Backend(String),
-    /// No room in the store's file system.
-    #[error("the disk is full")]
-    Full(#[source] io::Error),
-    /// The store cannot be written.
-    #[error("the object store cannot be written")]
-    Store(#[source] io::Error),
-}
-
-/// What [`ObjectStore::verify`] found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Size and hash are the key's.
-    Good,
-    /// The content is not the key's.
-    Bad,
-    /// The size is right, or not known, and the key has no hash to compare (WORM, URL, external backends).
-    Unverifiable,
-    /// There is no content.
-    Absent,
+    /// New objects go into the lower-case hash directories: bare repositories, and where links are missing.
+    lower: bool,
+    sharing: Sharing,
+    extensions: ExtensionRule,
+    /// `annex.diskreserve`, bytes.
+    reserve: u64,
 }
 
 impl ObjectStore {
-    /// Where the content of `key` is, in either hash directory; None when it is not here.
+    pub(crate) fn of(repo: &Repository) -> ObjectStore {
+        let number = |name| repo.git_config_get(name).and_then(|value| value.trim().parse().ok());
+        let default = ExtensionRule::default();
+        ObjectStore {
+            annex_dir: repo.annex_dir(),
+            lower: repo.is_bare() || repo.git_config_bool("annex.crippledfilesystem").unwrap_or(false),
+            sharing: Sharing::parse(repo.git_config_get("core.sharedrepository").as_deref()),
+            extensions: ExtensionRule {
+                max_length: number("annex.maxextensionlength").unwrap_or(default.max_length),
+                max_count: number("annex.maxextensions").unwrap_or(default.max_count),
+            },
+            reserve: reserve::parse(repo.git_config_get("annex.diskreserve").as_deref()),
+        }
+    }
+
+    /// Where the content of `key` is, in either hash directory; None when it is not here. What does not have the size
+    /// that the key tells is not its content: a loss of power can leave such.
     pub fn locate(&self, key: &Key) -> Option<PathBuf> {
-        let _ = key;
-        todo!()
+        self.places(key).into_iter().find(|place| is_whole(place, key).unwrap_or(false))
     }
 
     /// Whether the content of `key` is here. "Could not look" is an error, not a no.
     pub fn contains(&self, key: &Key) -> io::Result<bool> {
-        let _ = key;
-        todo!()
+        for place in self.places(key) {
+            if is_whole(&place, key)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Where the content of `key` belongs in this repository.
     pub fn object_path(&self, key: &Key) -> PathBuf {
-        let _ = key;
-        todo!()
+        let [place, _] = self.places(key);
+        place
     }
 
     /// Opens the content of `key` for reading; `NotFound` when it is not here.
     pub fn open_object(&self, key: &Key) -> io::Result<File> {
-        let _ = key;
-        todo!()
+        let object = self.locate(key).ok_or(io::ErrorKind::NotFound)?;
+        OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(object)
     }
 
     /// Takes a file of the work tree into the store: hashed while it is copied (a clone where the file system can),
@@ -109,8 +98,7 @@ impl ObjectStore {
         path: &TreePath,
         backend: &Backend,
     ) -> Result<Ingested, IngestError> {
-        let _ = (tree, path, backend);
-        todo!()
+        ingest::file(self, tree, path, backend)
     }
 
     /// Takes a stream into the store; `file_name` is for the extension of the E backends.
@@ -122,62 +110,180 @@ impl ObjectStore {
         backend: &Backend,
         executable: bool,
     ) -> Result<(Key, u64, bool), IngestError> {
-        let _ = (content, file_name, backend, executable);
-        todo!()
+        ingest::stream(self, content, file_name, backend, executable)
     }
 
     /// `annex/tmp/KEYFILE`: where a download of `key` grows, and is found again to be resumed.
     /// The directory exists when this returns.
     pub fn tmp_path(&self, key: &Key) -> io::Result<PathBuf> {
-        let _ = key;
-        todo!()
+        self.path_in("tmp", key)
     }
 
     /// Moves `verified`, a file on the same file system whose content was verified to be the key's, to its final name.
-    /// An object that is there already is kept. Returns where the content is.
+    /// An object that is there already is kept, and `verified` deleted. Returns where the content is.
     pub fn place(&self, verified: &Path, key: &Key) -> io::Result<PathBuf> {
-        let _ = (verified, key);
-        todo!()
+        if let Some(object) = self.locate(key) {
+            fs::remove_file(verified)?;
+            return Ok(object);
+        }
+        // Followed links would put the link's target out of the caller's control under the final name.
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(verified)?;
+        frozen::freeze_file(&file, false)?;
+        self.move_in(key, |object| fs::rename(verified, object))
+    }
+
+    /// As [`ObjectStore::place`], for a frozen file of which is known that it is new.
+    fn place_made(&self, made: NamedTempFile, key: &Key) -> io::Result<PathBuf> {
+        let made = made.into_temp_path();
+        let object = self.move_in(key, |object| fs::rename(&made, object))?;
+        // It has another name now, and must not be looked for under the old one.
+        std::mem::forget(made);
+        Ok(object)
+    }
+
+    fn move_in(&self, key: &Key, mut name: impl FnMut(&Path) -> io::Result<()>) -> io::Result<PathBuf> {
+        let object = self.object_path(key);
+        let dir = object.parent().expect("an object lies in its key's directory");
+        loop {
+            frozen::create_dirs(dir, self.sharing)?;
+            match frozen::with_writable(dir, || name(&object)) {
+                // Whoever dropped the last object there removed the directory in between.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && dir.symlink_metadata().is_err() => {}
+                done => {
+                    done?;
+                    frozen::freeze_dir(dir, self.sharing)?;
+                    return Ok(object);
+                }
+            }
+        }
     }
 
     /// Removes the content; false when it was not there. The lock proves that nobody needs it; that enough copies
     /// are elsewhere is the caller's proof.
     pub fn remove(&self, lock: ExclusiveContentLock) -> io::Result<bool> {
-        let _ = lock;
-        todo!()
+        let object = lock.object().to_owned();
+        let dir = object.parent().expect("an object lies in its key's directory");
+        let removed = frozen::with_writable(dir, || fs::remove_file(&object));
+        // Deletes the lock file, so that the directory is empty.
+        drop(lock);
+        remove_empty(dir, &self.objects_dir());
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            removed => removed.map(|()| true),
+        }
     }
 
     /// Reads the content and compares it with the key.
     pub fn verify(&self, key: &Key) -> io::Result<Verdict> {
-        let _ = key;
-        todo!()
+        for place in self.places(key) {
+            match verify::verify_file(&place, key)? {
+                Verdict::Absent => {}
+                verdict => return Ok(verdict),
+            }
+        }
+        Ok(Verdict::Absent)
     }
 
     /// Compares any file with a key, such as a complete download.
     pub fn verify_file(&self, file: &Path, key: &Key) -> io::Result<Verdict> {
-        let _ = (file, key);
-        todo!()
+        verify::verify_file(file, key)
     }
 
     /// Moves bad content to `annex/bad/KEYFILE`, as git-annex's fsck does; false when there was none.
     pub fn set_aside(&self, key: &Key) -> io::Result<bool> {
-        let _ = key;
-        todo!()
+        let bad = self.path_in("bad", key)?;
+        let mut found = false;
+        for object in self.places(key) {
+            let dir = object.parent().expect("an object lies in its key's directory");
+            match frozen::with_writable(dir, || fs::rename(&object, &bad)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                moved => moved?,
+            }
+            remove_empty(dir, &self.objects_dir());
+            found = true;
+        }
+        Ok(found)
     }
 
     /// Makes everything written to the store's file system before durable (one `syncfs`).
     pub fn sync(&self) -> io::Result<()> {
-        todo!()
+        Ok(rustix::fs::syncfs(File::open(&self.annex_dir)?)?)
     }
 
     /// Bytes that may still be written: what the file system has free for us, less `annex.diskreserve`.
     pub fn free_space(&self) -> io::Result<u64> {
-        todo!()
+        let room = rustix::fs::statvfs(&self.annex_dir)?;
+        Ok(room.f_bavail.saturating_mul(room.f_frsize).saturating_sub(self.reserve))
     }
 
     /// Calls `each` with every key whose content is here.
     pub fn for_each_key(&self, each: &mut dyn FnMut(Key)) -> io::Result<()> {
-        let _ = each;
-        todo!()
+        for_each_below(&self.objects_dir(), &mut |first| {
+            for_each_below(first, &mut |second| {
+                for_each_below(second, &mut |dir| {
+                    let key = dir.file_name().and_then(|name| Key::from_key_file(name.as_bytes()));
+                    if let Some(key) = key
+                        && self.contains(&key)?
+                    {
+                        each(key);
+                    }
+                    Ok(())
+                })
+            })
+        })
     }
+
+    fn objects_dir(&self) -> PathBuf {
+        self.annex_dir.join("objects")
+    }
+
+    /// Where the content can be; first where it belongs.
+    fn places(&self, key: &Key) -> [PathBuf; 2] {
+        let objects = self.objects_dir();
+        let at = |path: Vec<u8>| objects.join(OsStr::from_bytes(&path));
+        let (mixed, lower) = (at(key.object_path_mixed()), at(key.object_path_lower()));
+        if self.lower { [lower, mixed] } else { [mixed, lower] }
+    }
+
+    fn path_in(&self, dir: &str, key: &Key) -> io::Result<PathBuf> {
+        let dir = self.annex_dir.join(dir);
+        fs::create_dir_all(&dir)?;
+        Ok(dir.join(OsStr::from_bytes(&key.key_file())))
+    }
+}
+
+/// Whether a plain file of the key's size is there.
+fn is_whole(object: &Path, key: &Key) -> io::Result<bool> {
+    match object.symlink_metadata() {
+        Ok(meta) => Ok(meta.is_file() && key.size().is_none_or(|size| size == meta.len())),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Removes a directory and its parents up to `top`, as long as they are empty.
+fn remove_empty(dir: &Path, top: &Path) {
+    for dir in dir.ancestors().take_while(|dir| *dir != top) {
+        // Not empty, or gone already: either ends it.
+        if fs::remove_dir(dir).is_err() {
+            return;
+        }
+    }
+}
+
+/// Calls `each` with everything in a directory; one that is not there, or no directory, is empty.
+fn for_each_below(dir: &Path, each: &mut dyn FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        each(&entry?.path())?;
+    }
+    Ok(())
 }

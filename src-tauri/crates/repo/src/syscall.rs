@@ -7,6 +7,9 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
+/// `F_SETSIG`, which the libc crate lacks: which signal tells of a broken lease (`fcntl.h`, the same on all processors).
+const F_SETSIG: libc::c_int = 10;
+
 /// How a whole file is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LockKind {
@@ -55,8 +58,7 @@ pub(crate) fn has_writer(file: impl AsFd) -> io::Result<bool> {
     // default one would end the process, SIGURG is ignored.
     // SAFETY: both commands take an integer, and the descriptor is borrowed for the calls.
     let taken = unsafe {
-        libc::fcntl(fd, libc::F_SETSIG, libc::SIGURG) == 0
-            && libc::fcntl(fd, libc::F_SETLEASE, libc::F_RDLCK) == 0
+        libc::fcntl(fd, F_SETSIG, libc::SIGURG) == 0 && libc::fcntl(fd, libc::F_SETLEASE, libc::F_RDLCK) == 0
     };
     if !taken {
         let error = io::Error::last_os_error();
