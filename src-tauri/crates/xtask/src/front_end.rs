@@ -72,7 +72,8 @@ fn newest_source(folder: &Path) -> Result<Option<SystemTime>> {
         let entries = fs::read_dir(&folder).context(|| format!("could not read {}", folder.display()))?;
         for entry in entries {
             let entry = entry.context(|| format!("could not read {}", folder.display()))?;
-            if entry.file_name() == "node_modules" || entry.file_name() == "dist" {
+            let name = entry.file_name();
+            if name == "node_modules" || name == "dist" || name == "dist-mock" {
                 continue;
             }
             newest = newest.max(modified(&entry.path())?);
