@@ -28,9 +28,10 @@ pub enum Input {
         /// Why they moved.
         origin: Origin,
     },
-    /// "This is the truth of these keys now"; it replaces what the planner held of them. Said for the keys of a local
-    /// commit, for keys whose names or logs a merge changed, for keys whose presence here changed, at the start for
-    /// every key that is wanted and lacking somewhere, and when a place appears for all that it or we lack.
+    /// "This is the truth of these keys now"; it replaces what the planner held of them. Said for the keys that a
+    /// local commit added, replaced or removed, for keys whose names or logs a merge changed, for keys whose presence
+    /// here changed, at the start for every key that is wanted and lacking somewhere, and when a place appears for all
+    /// that it or we lack. What is on record is read no earlier than the last `RecordEnded`.
     Contents(Vec<ContentFact>),
     /// "The `Fetch` from this place ended, and what it brought is merged."
     FetchEnded {

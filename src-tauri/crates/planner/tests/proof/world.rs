@@ -120,21 +120,6 @@ impl Step {
     }
 }
 
-/// A content that crossed a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Crossing {
-    pub from: Vertex,
-    pub to: Vertex,
-    pub edit: EditId,
-}
-
-/// What came of a step.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    pub steps: Vec<Step>,
-    pub crossing: Option<Crossing>,
-}
-
 /// Everything that can change.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -177,74 +162,74 @@ impl World {
     }
 
     /// Lets a step happen.
-    pub fn happen(&mut self, step: Step, now: Instant) -> Outcome {
-        let mut outcome = Outcome::default();
+    pub fn happen(&mut self, step: Step, now: Instant) -> Vec<Step> {
+        let mut steps = Vec::new();
         match step {
             Step::AskFetch { node, epoch, place } => {
                 if self.runs(node, epoch) {
                     let there = &self.repositories[place];
                     let found =
                         self.works(node, place).then(|| vec![there.tips.clone(), there.pushed.clone()]);
-                    outcome.steps.push(Step::FetchAnswer { node, epoch, place, found });
+                    steps.push(Step::FetchAnswer { node, epoch, place, found });
                 }
             }
             Step::FetchAnswer { node, epoch, place, found } => {
                 if self.runs(node, epoch) {
-                    outcome.steps = self.fetched(node, place, found, now);
+                    steps = self.fetched(node, place, found, now);
                 }
             }
             Step::Push { node, epoch, place, tips } => {
                 let pushed = tips.heads();
                 let (result, notice) = self.pushed(node, place, tips);
                 if notice {
-                    outcome.steps.push(Step::Notice { node: place });
+                    steps.push(Step::Notice { node: place });
                 }
                 if self.runs(node, epoch) {
-                    outcome.steps.push(Step::PushAnswer { node, epoch, place, pushed, result });
+                    steps.push(Step::PushAnswer { node, epoch, place, pushed, result });
                 }
             }
             Step::PushAnswer { node, epoch, place, pushed, result } => {
                 if self.runs(node, epoch) {
                     let place = PlaceId(place as u32);
-                    outcome.steps = self.tell(node, Input::PushEnded { place, pushed, result }, now);
+                    steps = self.tell(node, Input::PushEnded { place, pushed, result }, now);
                 }
             }
             Step::Transfer { node, epoch, place, direction, edit } => {
                 if self.runs(node, epoch) {
-                    outcome = self.transferred(node, place, direction, edit, now);
+                    steps = self.transferred(node, place, direction, edit, now);
                 }
             }
             Step::Record { node, epoch, lines } => {
                 if self.runs(node, epoch) {
-                    outcome.steps = self.recorded(node, lines, now);
+                    steps = self.recorded(node, lines, now);
                 }
             }
             Step::Announce { node, epoch } => {
                 let tips = self.repositories[node].tips.clone();
                 let others = self.plan.graph.nodes().filter(|other| *other != node);
-                outcome.steps = others.map(|to| Step::Hint { to, tips: tips.clone() }).collect();
+                steps = others.map(|to| Step::Hint { to, tips: tips.clone() }).collect();
                 if self.runs(node, epoch) {
-                    outcome.steps.push(Step::AnnounceAnswer { node, epoch });
+                    steps.push(Step::AnnounceAnswer { node, epoch });
                 }
             }
             Step::AnnounceAnswer { node, epoch } => {
                 if self.runs(node, epoch) {
-                    outcome.steps = self.tell(node, Input::AnnounceEnded { ok: true }, now);
+                    steps = self.tell(node, Input::AnnounceEnded { ok: true }, now);
                 }
             }
             Step::Hint { to, tips } => {
                 if self.engines[to].is_some() {
                     let heads_known = self.repositories[to].tips.includes(&tips);
-                    outcome.steps = self.tell(to, Input::Hint { heads_known }, now);
+                    steps = self.tell(to, Input::Hint { heads_known }, now);
                 }
             }
             Step::Notice { node } => {
                 if self.engines[node].is_some() {
-                    outcome.steps = self.merge_pushed(node, now);
+                    steps = self.merge_pushed(node, now);
                 }
             }
         }
-        outcome
+        steps
     }
 
     /// Makes a step fail instead of happening; an answer gets lost after the deed was done.
@@ -279,6 +264,7 @@ impl World {
     /// Somebody saves a new version of a path at a node.
     pub fn edit(&mut self, node: Vertex, path: usize, now: Instant) -> Vec<Step> {
         let edit = self.edits.len();
+        let mut concerned = self.shown(&self.repositories[node].tips);
         let repository = &mut self.repositories[node];
         let past = repository.tips.branch.reach().edits.clone();
         self.edits.push(Edit { path, past });
@@ -290,7 +276,9 @@ impl World {
             // It is found when the process starts.
             return Vec::new();
         }
-        let facts = vec![self.fact(node, edit, true)];
+        concerned.retain(|old| self.edits[*old].path == path);
+        let mut facts = vec![self.fact(node, edit, true)];
+        facts.extend(concerned.into_iter().map(|old| self.fact(node, old, false)));
         let mut steps = self.tell(node, Input::Contents(facts), now);
         let heads = self.repositories[node].tips.heads();
         steps.extend(self.tell(node, Input::Heads { heads, origin: Origin::Local }, now));
@@ -414,12 +402,11 @@ impl World {
         direction: Direction,
         edit: EditId,
         now: Instant,
-    ) -> Outcome {
+    ) -> Vec<Step> {
         let (from, to) = match direction {
             Direction::Upload => (node, place),
             Direction::Download => (place, node),
         };
-        let mut crossing = None;
         let unwanted =
             direction == Direction::Download && !self.shown(&self.repositories[node].tips).contains(&edit);
         let result = if !self.works(node, place) {
@@ -436,13 +423,12 @@ impl World {
             }
         } else {
             self.repositories[to].objects.insert(edit);
-            crossing = Some(Crossing { from, to, edit });
             TransferResult::Done
         };
         let key = self.plan.keys[edit].clone();
         let place = PlaceId(place as u32);
         let steps = self.tell(node, Input::TransferEnded { place, direction, key, result }, now);
-        Outcome { steps, crossing }
+        steps
     }
 
     fn recorded(&mut self, node: Vertex, lines: Vec<(EditId, Vertex, bool)>, now: Instant) -> Vec<Step> {

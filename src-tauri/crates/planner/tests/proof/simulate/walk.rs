@@ -91,6 +91,7 @@ impl Walk {
         let patience = 4 * HOUR + vertices * 6 * MINUTE;
         walker.carry(&carried, TROUBLE + patience + SILENCE);
         walker.until(TROUBLE + patience);
+        walker.until_nothing_is_under_way();
         for check in [check::converged, check::lossless, check::truthful] {
             check(&walker.world).unwrap_or_else(|problem| panic!("{what}: {problem}"));
         }
@@ -164,6 +165,15 @@ impl Walker {
             self.take(event);
         }
         self.now = end;
+    }
+
+    /// Lets a look that happens to be under way come to its end.
+    fn until_nothing_is_under_way(&mut self) {
+        while self.agenda.values().any(|event| matches!(event, Event::Step(_))) {
+            let Some(((now, _), event)) = self.agenda.pop_first() else { break };
+            self.now = now;
+            self.take(event);
+        }
     }
 
     pub fn now(&self) -> u64 {
@@ -301,7 +311,7 @@ impl Walker {
         if self.now < self.trouble_until && self.rng.random_bool(0.05) {
             self.spoil(step)
         } else {
-            self.world.happen(step, now).steps
+            self.world.happen(step, now)
         }
     }
 
@@ -320,7 +330,7 @@ impl Walker {
             };
         }
         if let Step::Notice { .. } = step {
-            return self.world.happen(step, now).steps;
+            return self.world.happen(step, now);
         }
         let failures = [Failure::Unreachable, Failure::Later, Failure::After(Millis::from_secs(7))];
         let failure = failures[self.rng.random_range(0..failures.len())];
