@@ -1,18 +1,16 @@
 //! From an entry of git-annex's `remote.log`, and what this machine knows about it, to a remote that works.
 
-use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tributary_formats::RepoUuid;
+use tributary_formats::logs::RemoteConfig;
 
 use crate::chunks::ChunkRecords;
+use crate::directory;
 use crate::place_error::PlaceError;
 use crate::remote::{Cost, RemoteName, SpecialRemote};
-
-/// The fields of an entry in `remote.log`.
-pub type RemoteConfig = BTreeMap<String, String>;
+use crate::size;
 
 /// What this machine knows about a remote, beside its entry in `remote.log`.
 #[derive(Clone)]
@@ -72,8 +70,6 @@ pub enum InitialiseError {
     NotADirectory {
         /// The path.
         path: PathBuf,
-        /// What the system said.
-        source: io::Error,
     },
 }
 
@@ -88,8 +84,9 @@ pub fn from_config(
     config: &RemoteConfig,
     local: &LocalSettings,
 ) -> Result<Box<dyn SpecialRemote>, ConfigError> {
-    let _ = (uuid, config, local);
-    todo!()
+    match kind(config)? {
+        Kind::Directory => Ok(Box::new(directory::from_config(uuid, config, local)?)),
+    }
 }
 
 /// Makes a place fit for the remote: for a new one, and for one that this computer starts to use. The same place again
@@ -105,6 +102,93 @@ pub fn initialise(
     config: &RemoteConfig,
     local: &LocalSettings,
 ) -> Result<(), InitialiseError> {
-    let _ = (uuid, config, local);
-    todo!()
+    match kind(config)? {
+        Kind::Directory => directory::initialise(uuid, config, local),
+    }
+}
+
+/// The kinds of remote that work.
+enum Kind {
+    Directory,
+}
+
+fn kind(config: &RemoteConfig) -> Result<Kind, ConfigError> {
+    match config.remote_type() {
+        Some("directory") => Ok(Kind::Directory),
+        Some(other) => Err(ConfigError::UnsupportedType(other.to_owned())),
+        None => Err(ConfigError::Missing("type")),
+    }
+}
+
+/// Refuses what would be stored, or is stored, encrypted.
+pub(crate) fn no_encryption(config: &RemoteConfig) -> Result<(), ConfigError> {
+    match config.get("encryption") {
+        Some("none") => Ok(()),
+        Some(other) => Err(ConfigError::UnsupportedEncryption(other.to_owned())),
+        None => Err(ConfigError::Missing("encryption")),
+    }
+}
+
+/// The size of chunks, in bytes; `None` when contents are stored whole.
+pub(crate) fn chunk_size(config: &RemoteConfig) -> Result<Option<u64>, ConfigError> {
+    let Some(text) = config.get("chunk") else { return Ok(None) };
+    match size::parse(text) {
+        // How git-annex spells "no chunks".
+        Some(0) => Ok(None),
+        Some(size) => Ok(Some(size)),
+        None => Err(ConfigError::BadChunkSize(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunks::NoChunkRecords;
+
+    fn local() -> LocalSettings {
+        LocalSettings {
+            name: RemoteName::new("usb"),
+            repository: RepoUuid::parse("here").expect("a UUID"),
+            directory: Some("/mnt/usb".into()),
+            marked: false,
+            cost: None,
+            chunk_records: Arc::new(NoChunkRecords),
+        }
+    }
+
+    fn refusal(fields: &[(&str, &str)], local: &LocalSettings) -> ConfigError {
+        let config = fields.iter().copied().collect();
+        let uuid = RepoUuid::parse("there").expect("a UUID");
+        from_config(&uuid, &config, local).map(|remote| remote.location()).expect_err("it is refused")
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let with = |fields: &[(&'static str, &'static str)]| {
+            let mut all = vec![("type", "directory"), ("encryption", "none")];
+            all.extend_from_slice(fields);
+            refusal(&all, &local())
+        };
+        assert_eq!(refusal(&[("encryption", "none")], &local()), ConfigError::Missing("type"));
+        assert_eq!(refusal(&[("type", "directory")], &local()), ConfigError::Missing("encryption"));
+        assert_eq!(refusal(&[("type", "tahoe")], &local()), ConfigError::UnsupportedType("tahoe".into()));
+        assert_eq!(with(&[("encryption", "shared")]), ConfigError::UnsupportedEncryption("shared".into()));
+        assert_eq!(with(&[("chunk", "some")]), ConfigError::BadChunkSize("some".into()));
+        assert_eq!(with(&[("exporttree", "yes")]), ConfigError::UnsupportedUse("exporttree=yes"));
+        let nowhere = LocalSettings { directory: None, ..local() };
+        let fields = [("type", "directory"), ("encryption", "none")];
+        assert_eq!(refusal(&fields, &nowhere), ConfigError::NoPlace("annex-directory"));
+        let relative = LocalSettings { directory: Some("usb".into()), ..local() };
+        assert_eq!(refusal(&fields, &relative), ConfigError::NotAbsolute("usb".into()));
+    }
+
+    #[test]
+    fn a_plain_one_works() {
+        let config = [("type", "directory"), ("encryption", "none"), ("chunk", "1MiB")].into_iter().collect();
+        let uuid = RepoUuid::parse("there").expect("a UUID");
+        let remote = from_config(&uuid, &config, &local()).expect("it is fine");
+        assert_eq!((remote.uuid(), remote.name().as_str()), (&uuid, "usb"));
+        assert_eq!((remote.cost(), remote.location().as_str()), (Cost(100.0), "/mnt/usb"));
+        assert_eq!(remote.capabilities().chunk_size, Some(1024 * 1024));
+    }
 }

@@ -13,6 +13,7 @@ pub mod place_error;
 pub mod remote;
 pub mod removal;
 pub mod retry;
+mod size;
 #[cfg(feature = "suite")]
 pub mod suite;
 
@@ -22,8 +23,8 @@ pub use meter::{Meter, Progress};
 pub use partial::{FinishError, PartialContent, Unverifiable, VerifiedFile};
 pub use place_error::PlaceError;
 pub use remote::{
-    Capabilities, CheckError, Cost, Download, Probed, RemoteName, RemoveError, RetrieveError, SpecialRemote,
-    StoreError, Stored, Upload,
+    Capabilities, CheckError, Cost, Download, Probed, RemoteName, RemoveError, Removed, RetrieveError,
+    SpecialRemote, StoreError, Stored, Upload,
 };
 pub use removal::{HeldCopy, SafeDropProof, TooFewCopies, VerifiedCopy};
 pub use retry::Retry;

@@ -2,13 +2,18 @@
 //!
 //! The file is git-annex's own, `GITDIR/annex/tmp/KEYFILE`, so that either program goes on where the other stopped.
 
-use std::fs::File;
-use std::io;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
 use tributary_formats::{Key, KeyHasher};
 
 use crate::retry::Retry;
+
+/// Large enough that system calls do not matter, small enough to stay in the processor's cache.
+const BUFFER: usize = 256 * 1024;
 
 /// What to do with a key that says nothing by which content can be verified (URL, WORM, external backends).
 ///
@@ -30,16 +35,16 @@ pub struct PartialContent {
     file: File,
     len: u64,
     resumed_from: u64,
-    hasher: Option<HasherBox>,
+    hasher: Option<Verifier>,
     unverifiable: Unverifiable,
 }
 
-/// A hasher without a `Debug` of its own.
-struct HasherBox(KeyHasher);
+/// A hasher that shows nothing of its state.
+struct Verifier(KeyHasher);
 
-impl std::fmt::Debug for HasherBox {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("KeyHasher")
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verifier")
     }
 }
 
@@ -127,8 +132,55 @@ impl PartialContent {
     ///
     /// When the file cannot be made or read. Its folder has to exist.
     pub fn open(path: &Path, key: &Key, unverifiable: Unverifiable) -> io::Result<Self> {
-        let _ = (path, key, unverifiable);
-        todo!()
+        // A link under this name would lead the bytes elsewhere.
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o644))?);
+        let mut content = PartialContent {
+            hasher: key.verifier().map(Verifier),
+            key: key.clone(),
+            path: path.to_owned(),
+            file,
+            len: 0,
+            resumed_from: 0,
+            unverifiable,
+        };
+        content.take_what_is_here()?;
+        Ok(content)
+    }
+
+    fn take_what_is_here(&mut self) -> io::Result<()> {
+        let metadata = self.file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the temporary file is no regular file"));
+        }
+        let here = metadata.len();
+        if here == 0 {
+            return Ok(());
+        }
+        if self.key.size().is_some_and(|size| here > size) {
+            return self.restart();
+        }
+        self.hash_file_up_to(here)?;
+        self.resumed_from = self.len;
+        Ok(())
+    }
+
+    /// Hashes from `len` to `end`, as far as the file goes, and leaves the file's position there.
+    fn hash_file_up_to(&mut self, end: u64) -> io::Result<()> {
+        let mut buffer = vec![0; BUFFER.min(usize::try_from(end).unwrap_or(BUFFER))];
+        self.file.seek(SeekFrom::Start(self.len))?;
+        while self.len < end {
+            let want = buffer.len().min(usize::try_from(end - self.len).unwrap_or(usize::MAX));
+            let read = self.file.read(&mut buffer[..want])?;
+            if read == 0 {
+                break;
+            }
+            if let Some(Verifier(hasher)) = &mut self.hasher {
+                hasher.update(&buffer[..read]);
+            }
+            self.len += read as u64;
+        }
+        Ok(())
     }
 
     /// The key.
@@ -163,8 +215,41 @@ impl PartialContent {
     /// [`io::ErrorKind::FileTooLarge`], with nothing written, when it would become longer than the key says; otherwise
     /// what the file system says.
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let _ = (bytes, &self.file, self.resumed_from, &self.hasher, self.unverifiable);
-        todo!()
+        if self.lacking().is_some_and(|lacking| bytes.len() as u64 > lacking) {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "there is more than the key says"));
+        }
+        if let Err(cause) = self.file.write_all(bytes) {
+            // What was written of it is not hashed, so it must not stay.
+            self.file.set_len(self.len)?;
+            self.file.seek(SeekFrom::Start(self.len))?;
+            return Err(cause);
+        }
+        if let Some(Verifier(hasher)) = &mut self.hasher {
+            hasher.update(bytes);
+        }
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Makes the file share the blocks of `source`, when nothing is here yet and the file system can do that; `false`
+    /// when it cannot. The content is hashed here, so it is verified like any other.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::FileTooLarge`] as for [`append`](Self::append); otherwise what the file system says.
+    pub fn clone_from(&mut self, source: &File) -> io::Result<bool> {
+        if !self.is_empty() {
+            return Ok(false);
+        }
+        let size = source.metadata()?.len();
+        if self.lacking().is_some_and(|lacking| size > lacking) {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "there is more than the key says"));
+        }
+        if rustix::fs::ioctl_ficlone(&self.file, source).is_err() {
+            return Ok(false);
+        }
+        self.hash_file_up_to(size)?;
+        Ok(true)
     }
 
     /// Throws away what is here.
@@ -173,7 +258,12 @@ impl PartialContent {
     ///
     /// When the file cannot be cut.
     pub fn restart(&mut self) -> io::Result<()> {
-        todo!()
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.len = 0;
+        self.resumed_from = 0;
+        self.hasher = self.key.verifier().map(Verifier);
+        Ok(())
     }
 
     /// Compares size and hash with the key.
@@ -182,6 +272,119 @@ impl PartialContent {
     ///
     /// See [`FinishError`].
     pub fn finish(self) -> Result<VerifiedFile, FinishError> {
-        todo!()
+        let PartialContent { key, path, len, resumed_from, hasher, unverifiable, .. } = self;
+        if let Some(want) = key.size().filter(|want| len < *want) {
+            return Err(FinishError::Incomplete { key, have: len, want });
+        }
+        let by_hash = hasher.is_some();
+        let right = hasher.map(|Verifier(hasher)| hasher.matches(&key));
+        let error = match right {
+            Some(true) => None,
+            Some(false) => Some(FinishError::Corrupt { key: key.clone(), resumed: resumed_from > 0 }),
+            None if unverifiable == Unverifiable::Accept => None,
+            None => Some(FinishError::Unverifiable { key: key.clone() }),
+        };
+        match error {
+            None => Ok(VerifiedFile { key, path, by_hash }),
+            Some(error) => match fs::remove_file(&path) {
+                Ok(()) => Err(error),
+                // Left there, it would be resumed for ever.
+                Err(source) => Err(FinishError::Local { key, source }),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key of `hello` and a line break.
+    const HELLO: &str = "SHA256E-s6--5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03.txt";
+
+    fn key(text: &str) -> Key {
+        Key::parse(text.as_bytes()).expect("a key")
+    }
+
+    fn partial(dir: &tempfile::TempDir, text: &str) -> PartialContent {
+        PartialContent::open(&dir.path().join("tmp"), &key(text), Unverifiable::Refuse)
+            .expect("it can be opened")
+    }
+
+    #[test]
+    fn what_arrived_in_pieces_is_verified_as_a_whole() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut content = partial(&dir, HELLO);
+        content.append(b"hel").expect("append");
+        drop(content);
+        let mut content = partial(&dir, HELLO);
+        assert_eq!((content.len(), content.lacking()), (3, Some(3)), "it goes on where the last one stopped");
+        content.append(b"lo\n").expect("append");
+        let verified = content.finish().expect("it is the content");
+        assert!(verified.by_hash());
+        assert_eq!(fs::read(verified.path()).expect("the file is there"), b"hello\n");
+    }
+
+    #[test]
+    fn a_bad_start_is_deleted_so_that_the_next_try_begins_anew() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join("tmp"), "XXX").expect("write");
+        let mut content = partial(&dir, HELLO);
+        content.append(b"lo\n").expect("append");
+        let error = content.finish().expect_err("it is not the content");
+        assert!(matches!(error, FinishError::Corrupt { resumed: true, .. }), "{error:?}");
+        assert_eq!(error.retry(), Retry::Later);
+        assert!(!dir.path().join("tmp").exists());
+    }
+
+    #[test]
+    fn more_than_the_key_says_is_never_written() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut content = partial(&dir, HELLO);
+        content.append(b"hello").expect("append");
+        let error = content.append(b"\n and more").expect_err("too much");
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(fs::read(dir.path().join("tmp")).expect("read"), b"hello");
+        content.append(b"\n").expect("append");
+        content.finish().expect("what was refused left no trace");
+        fs::write(dir.path().join("tmp"), "far too long").expect("write");
+        assert!(partial(&dir, HELLO).is_empty(), "a file that is too long is thrown away");
+    }
+
+    #[test]
+    fn too_little_is_kept_to_be_resumed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut content = partial(&dir, HELLO);
+        content.append(b"hell").expect("append");
+        let error = content.finish().expect_err("it is not complete");
+        assert!(matches!(error, FinishError::Incomplete { have: 4, want: 6, .. }), "{error:?}");
+        assert!(dir.path().join("tmp").exists());
+    }
+
+    #[test]
+    fn what_cannot_be_verified_is_taken_only_when_the_caller_says_so() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let worm = "WORM-s6-m1577934245--hello.txt";
+        for (policy, taken) in [(Unverifiable::Refuse, false), (Unverifiable::Accept, true)] {
+            let path = dir.path().join("tmp");
+            let mut content = PartialContent::open(&path, &key(worm), policy).expect("open");
+            content.append(b"hello\n").expect("append");
+            match content.finish() {
+                Ok(file) => assert!(taken && !file.by_hash()),
+                Err(error) => {
+                    assert!(!taken && matches!(error, FinishError::Unverifiable { .. }), "{error:?}")
+                }
+            }
+            assert_eq!(path.exists(), taken);
+        }
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_file_is_not_followed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join("other"), "precious").expect("write");
+        std::os::unix::fs::symlink("other", dir.path().join("tmp")).expect("symlink");
+        PartialContent::open(&dir.path().join("tmp"), &key(HELLO), Unverifiable::Refuse).expect_err("a link");
+        assert_eq!(fs::read(dir.path().join("other")).expect("read"), b"precious");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,7 +10,7 @@ use tributary_formats::{Key, RepoUuid};
 
 use crate::chunks::ChunkSet;
 use crate::meter::Meter;
-use crate::partial::{FinishError, PartialContent, Unverifiable, VerifiedFile};
+use crate::partial::{FinishError, Unverifiable, VerifiedFile};
 use crate::place_error::PlaceError;
 use crate::removal::SafeDropProof;
 use crate::retry::Retry;
@@ -61,6 +61,8 @@ pub struct Capabilities {
 pub struct Probed {
     /// Bytes that may still be stored, when the place can tell.
     pub free_space: Option<u64>,
+    /// Contents can be stored and removed there; otherwise it can only be read.
+    pub writable: bool,
     /// The place bears its remote's UUID, so that from now on its absence can be noticed: worth remembering in
     /// [`LocalSettings::marked`](crate::LocalSettings::marked).
     pub marked: bool,
@@ -97,6 +99,13 @@ pub struct Stored {
     pub chunks: Option<ChunkSet>,
     /// The place had it already; nothing was sent.
     pub already_there: bool,
+}
+
+/// A content is not at the place any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// The sets of chunks that are gone, to be taken off the chunk log.
+    pub chunks: Vec<ChunkSet>,
 }
 
 /// A place that stores contents by key.
@@ -142,40 +151,36 @@ pub trait SpecialRemote: fmt::Debug + Send + Sync {
         answers
     }
 
-    /// Stores the content of `key` from the file `source`, verifying it on the way. Goes on where an earlier call was
-    /// cut off. A content that is there already is left alone.
+    /// Stores a content, verifying it on the way. Goes on where an earlier call was cut off. A content that is there
+    /// already is left alone.
     ///
     /// # Errors
     ///
     /// See [`StoreError`]. Nothing is visible under the final name then.
-    async fn store(&self, key: &Key, source: &Path, meter: &Meter) -> Result<Stored, StoreError>;
+    async fn store(&self, upload: Upload) -> Result<Stored, StoreError>;
 
     /// [`store`](Self::store) for many contents; the results are in the order of `uploads`.
     async fn store_many(&self, uploads: Vec<Upload>) -> Vec<Result<Stored, StoreError>> {
         let mut results = Vec::with_capacity(uploads.len());
-        for upload in &uploads {
-            results.push(self.store(&upload.key, &upload.source, &upload.meter).await);
+        for upload in uploads {
+            results.push(self.store(upload).await);
         }
         results
     }
 
-    /// Appends to `partial` what it still lacks. [`PartialContent::finish`] then verifies the whole.
+    /// Retrieves what the temporary file still lacks of a content, and verifies the whole.
     ///
     /// # Errors
     ///
-    /// See [`RetrieveError`]. What has arrived stays in `partial`, to be resumed.
-    async fn retrieve(
-        &self,
-        key: &Key,
-        partial: &mut PartialContent,
-        meter: &Meter,
-    ) -> Result<(), RetrieveError>;
+    /// See [`RetrieveError`]. What has arrived stays in the temporary file, to be resumed; what is not the key's content
+    /// is deleted.
+    async fn retrieve(&self, download: Download) -> Result<VerifiedFile, RetrieveError>;
 
-    /// Retrieves and verifies many contents; the results are in the order of `downloads`.
+    /// [`retrieve`](Self::retrieve) for many contents; the results are in the order of `downloads`.
     async fn retrieve_many(&self, downloads: Vec<Download>) -> Vec<Result<VerifiedFile, RetrieveError>> {
         let mut results = Vec::with_capacity(downloads.len());
         for download in downloads {
-            results.push(retrieve_one(self, download).await);
+            results.push(self.retrieve(download).await);
         }
         results
     }
@@ -185,7 +190,7 @@ pub trait SpecialRemote: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// See [`RemoveError`].
-    async fn remove(&self, proof: SafeDropProof) -> Result<(), RemoveError>;
+    async fn remove(&self, proof: SafeDropProof) -> Result<Removed, RemoveError>;
 
     /// Makes all stores and removals that ended before durable, at once. Only after it "present" may be recorded.
     ///
@@ -193,22 +198,6 @@ pub trait SpecialRemote: fmt::Debug + Send + Sync {
     ///
     /// When the place cannot promise it: everything stored since the last success is then to be checked again.
     async fn flush(&self) -> Result<(), PlaceError>;
-}
-
-async fn retrieve_one<R: SpecialRemote + ?Sized>(
-    remote: &R,
-    download: Download,
-) -> Result<VerifiedFile, RetrieveError> {
-    let Download { key, partial, unverifiable, meter } = download;
-    // Opening hashes what is there already, which may be much.
-    let opened = {
-        let key = key.clone();
-        tokio::task::spawn_blocking(move || PartialContent::open(&partial, &key, unverifiable)).await
-    };
-    let mut content =
-        opened.expect("opening a partial content does not panic").map_err(RetrieveError::Local)?;
-    remote.retrieve(&key, &mut content, &meter).await?;
-    content.finish().map_err(RetrieveError::from)
 }
 
 /// Why it is not known whether a place has a content.

@@ -3,6 +3,7 @@
 //! Source: git-annex `doc/copies.mdwn` and observed behaviour, 10.20261026: to remove a copy from a remote, numcopies
 //! other copies must be verified, and mincopies of those locked or trusted; a special remote cannot lock.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use tributary_formats::{Key, RepoUuid};
@@ -111,8 +112,28 @@ impl SafeDropProof {
         mincopies: u32,
         copies: Vec<VerifiedCopy>,
     ) -> Result<Self, TooFewCopies> {
-        let _ = (key, from, numcopies, mincopies, copies);
-        todo!()
+        let (numcopies, mincopies) = (numcopies.max(1), mincopies.max(1));
+        let mut best: BTreeMap<RepoUuid, VerifiedCopy> = BTreeMap::new();
+        for copy in copies {
+            if copy.key != *key || copy.uuid == *from {
+                continue;
+            }
+            // Of several proofs for one repository the one that lasts counts.
+            let lasts = |copy: &VerifiedCopy| copy.held.is_some() || copy.trusted;
+            if best.get(&copy.uuid).is_none_or(|have| !lasts(have) && lasts(&copy)) {
+                best.insert(copy.uuid.clone(), copy);
+            }
+        }
+        let copies: Vec<VerifiedCopy> = best.into_values().collect();
+        let count = |counts: &dyn Fn(&VerifiedCopy) -> bool| {
+            u32::try_from(copies.iter().filter(|copy| counts(copy)).count()).unwrap_or(u32::MAX)
+        };
+        let verified = count(&|_| true);
+        let safe = count(&|copy| copy.held.is_some() || copy.trusted);
+        if verified < numcopies || safe < mincopies {
+            return Err(TooFewCopies { key: key.clone(), verified, numcopies, safe, mincopies });
+        }
+        Ok(SafeDropProof { key: key.clone(), from: from.clone(), copies })
     }
 
     /// The key.
@@ -128,5 +149,79 @@ impl SafeDropProof {
     /// The copies that remain.
     pub fn copies(&self) -> &[VerifiedCopy] {
         &self.copies
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    struct Lock(RepoUuid, Key);
+
+    impl HeldCopy for Lock {
+        fn uuid(&self) -> &RepoUuid {
+            &self.0
+        }
+        fn key(&self) -> &Key {
+            &self.1
+        }
+    }
+
+    fn key(name: char) -> Key {
+        Key::parse(format!("WORM-s1-m1--{name}").as_bytes()).expect("a key")
+    }
+
+    fn uuid(number: u8) -> RepoUuid {
+        RepoUuid::parse(&format!("uuid-{number}")).expect("a UUID")
+    }
+
+    /// A copy: where, of which key, and how it was verified (0 asked, 1 locked, 2 trusted).
+    fn copy(at: u8, of: char, how: u8) -> VerifiedCopy {
+        match how {
+            1 => VerifiedCopy::held(Lock(uuid(at), key(of))),
+            2 => VerifiedCopy::trusted(&key(of), &uuid(at)),
+            _ => VerifiedCopy { key: key(of), uuid: uuid(at), held: None, trusted: false },
+        }
+    }
+
+    proptest! {
+        /// Whatever is claimed, a proof means that enough other repositories have the content.
+        #[test]
+        fn a_proof_means_enough_copies(
+            claims in prop::collection::vec((0u8..6, prop::char::range('a', 'b'), 0u8..3), 0..12),
+            numcopies in 0u32..5,
+            mincopies in 0u32..5,
+        ) {
+            let others = |wanted: &dyn Fn(u8) -> bool| {
+                let counted = claims.iter().filter(|(at, of, how)| *at != 0 && *of == 'a' && wanted(*how));
+                counted.map(|(at, ..)| *at).collect::<std::collections::BTreeSet<_>>().len() as u32
+            };
+            let enough = others(&|_| true) >= numcopies.max(1) && others(&|how| how > 0) >= mincopies.max(1);
+            let copies = claims.iter().map(|(at, of, how)| copy(*at, *of, *how)).collect();
+            let proof = SafeDropProof::check(&key('a'), &uuid(0), numcopies, mincopies, copies);
+            prop_assert_eq!(proof.is_ok(), enough);
+        }
+    }
+
+    #[test]
+    fn the_locks_live_as_long_as_the_proof() {
+        use std::sync::Arc;
+        struct Counted(Lock, #[allow(dead_code)] Arc<()>);
+        impl HeldCopy for Counted {
+            fn uuid(&self) -> &RepoUuid {
+                &self.0.0
+            }
+            fn key(&self) -> &Key {
+                &self.0.1
+            }
+        }
+        let alive = Arc::new(());
+        let held = VerifiedCopy::held(Counted(Lock(uuid(1), key('a')), Arc::clone(&alive)));
+        let proof =
+            SafeDropProof::check(&key('a'), &uuid(0), 1, 1, vec![held]).expect("one locked copy is enough");
+        assert_eq!(Arc::strong_count(&alive), 2);
+        drop(proof);
+        assert_eq!(Arc::strong_count(&alive), 1, "the lock went with the proof");
     }
 }
