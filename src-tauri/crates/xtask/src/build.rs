@@ -1,7 +1,8 @@
 //! Building the programs, always with the same features.
 //!
-//! Cargo builds a dependency again when the crates it is asked for want other features of it. So there are exactly two
-//! selections, used for building, linting and testing alike: everything without a window, and the shell.
+//! Cargo builds a dependency again when the crates that it is asked for want other features of it, and the shell and the
+//! engine's crates differ in those of serde, syn and some thirty more: asked for one after the other, nearly everything
+//! is built twice. So there is one selection for building, linting and testing alike.
 
 use std::path::PathBuf;
 
@@ -10,22 +11,28 @@ use crate::failure::Result;
 use crate::process;
 use crate::toolchain::cargo;
 
-/// Every crate but the shell: needs no GTK.
-pub const WINDOWLESS: &[&str] = &["--workspace", "--exclude", "tributary"];
+/// Every crate; the shell with the windows inside, instead of with an address of a development server.
+pub const EVERYTHING: &[&str] = &["--workspace", "--features", "tributary/custom-protocol"];
 
-/// The shell, with the windows inside instead of an address of a development server.
-pub const SHELL: &[&str] = &["--package", "tributary", "--features", "custom-protocol"];
-
-/// Builds `trib` and gives its path.
-pub fn trib(release: bool) -> Result<PathBuf> {
-    build(&[WINDOWLESS, &["--bin", "trib"]].concat(), release)?;
-    Ok(checkout::built("trib", release))
+/// The programs that people start.
+#[derive(Debug)]
+pub struct Programs {
+    /// The headless twin.
+    pub trib: PathBuf,
+    /// Tray and windows.
+    pub shell: PathBuf,
 }
 
-/// Builds the shell and gives its path. The front end must have been built.
-pub fn shell(release: bool) -> Result<PathBuf> {
-    build(SHELL, release)?;
-    Ok(checkout::built("tributary", release))
+/// Builds both programs. The front end must have been built.
+pub fn programs(release: bool) -> Result<Programs> {
+    build(&[EVERYTHING, &["--bin", "trib", "--bin", "tributary"]].concat(), release)?;
+    Ok(Programs { trib: checkout::built("trib", release), shell: checkout::built("tributary", release) })
+}
+
+/// Builds `trib` alone, for release: what is measured needs no window, and the shell takes minutes more.
+pub fn trib_for_release() -> Result<PathBuf> {
+    build(&["--package", "tributary-cli", "--bin", "trib"], true)?;
+    Ok(checkout::built("trib", true))
 }
 
 /// In CI the lock file has to be the one of the commit; a developer's may be changing.

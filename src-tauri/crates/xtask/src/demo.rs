@@ -28,7 +28,7 @@ pub fn command(arguments: &[String]) -> Result<()> {
     };
     setup::for_demo()?;
     println!("Building (the first time takes minutes).");
-    let (trib, shell) = (build::trib(false)?, build::shell(false)?);
+    let build::Programs { trib, shell } = build::programs(false)?;
 
     let folder = checkout::scratch("demo").context(|| "could not make a temporary folder".into())?;
     let warden = Warden::start()?;

@@ -33,7 +33,7 @@ cargo xtask COMMAND
   setup [--bench]        installs what is missing to build, run and test (with --bench: the programs to compare with)
   run [--release] [ARGS] sets up, builds and starts Tributary
   test [--full] [STEP…]  sets up and runs every check; --full with the sizes that are too long for each push;
-                         with STEPs only those (fmt, clippy, rust, doctest, bindings, shell, ui, doc)
+                         with STEPs only those (fmt, ui, clippy, rust, doctest, bindings, doc)
   demo [--once]          two computers and a transfer point in a temporary folder, and a file that travels between
                          them; --once ends when it has arrived
   bench [--runs N] [--limit SECONDS] [--only NAME] [ROW…]

@@ -9,9 +9,8 @@ pub fn command(arguments: &[String]) -> Result<()> {
     let arguments = if release { &arguments[1..] } else { arguments };
     setup::for_run()?;
     println!("Building Tributary (the first time takes minutes).");
-    // The shell looks for its headless twin beside itself: the git filters of a folder call it.
-    build::trib(release)?;
-    let shell = build::shell(release)?;
+    // Both: the shell looks for its headless twin beside itself, since the git filters of a folder call it.
+    let shell = build::programs(release)?.shell;
     println!("Starting {}.", shell.display());
     process::run(&mut process::program(shell, arguments))
 }

@@ -32,10 +32,13 @@ const STEPS: &[Step] = &[
     Step { name: "fmt", about: "the sources are formatted", run: formatted },
     Step { name: "ui", about: "the windows: types and tests", run: windows },
     Step { name: "clippy", about: "no warning from the compiler or clippy", run: linted },
-    Step { name: "rust", about: "tests of everything but the shell, journeys included", run: rust },
+    Step {
+        name: "rust",
+        about: "all tests of the crates, and the journeys through the built programs",
+        run: rust,
+    },
     Step { name: "doctest", about: "the examples in the documentation", run: doctests },
     Step { name: "bindings", about: "the TypeScript types are those of the Rust ones", run: bindings },
-    Step { name: "shell", about: "tests of the shell, on a desktop without a screen", run: shell },
     Step { name: "doc", about: "the documentation has no broken link", run: documented },
 ];
 
@@ -104,21 +107,11 @@ impl Bench {
         run_within(command, left, &self.warden)
     }
 
-    /// `cargo SUBCOMMAND` over a selection of crates; the rest goes after it.
-    fn cargo(&self, subcommand: &[&str], selection: &[&str], rest: &[&str]) -> Result<()> {
+    /// `cargo SUBCOMMAND` over every crate; `rest` goes after it.
+    fn cargo(&self, subcommand: &[&str], rest: &[&str]) -> Result<()> {
         let mut command = cargo(subcommand);
-        command.args(build::locked()).args(selection).args(rest);
+        command.args(build::locked()).args(build::EVERYTHING).args(rest);
         self.run(&mut command)
-    }
-
-    /// The tests of a selection of crates.
-    fn tests(&self, selection: &[&str]) -> Result<()> {
-        if self.nextest {
-            let rest = ["--config-file", "src-tauri/nextest.toml", "--no-fail-fast", "--no-tests", "pass"];
-            self.cargo(&["nextest", "run"], selection, &rest)
-        } else {
-            self.cargo(&["test"], selection, &["--no-fail-fast"])
-        }
     }
 }
 
@@ -127,25 +120,20 @@ fn formatted(bench: &Bench) -> Result<()> {
 }
 
 fn linted(bench: &Bench) -> Result<()> {
-    for selection in [build::WINDOWLESS, build::SHELL] {
-        bench.cargo(&["clippy", "--quiet"], selection, &["--all-targets", "--", "--deny", "warnings"])?;
-    }
-    Ok(())
+    bench.cargo(&["clippy", "--quiet"], &["--all-targets", "--", "--deny", "warnings"])
 }
 
 fn rust(bench: &Bench) -> Result<()> {
-    bench.tests(build::WINDOWLESS)
+    if bench.nextest {
+        bench.cargo(&["nextest", "run"], &["--config-file", "src-tauri/nextest.toml", "--no-fail-fast"])
+    } else {
+        bench.cargo(&["test"], &["--no-fail-fast"])
+    }
 }
 
 fn doctests(bench: &Bench) -> Result<()> {
     // `cargo test` has run them in the step before.
-    if bench.nextest { bench.cargo(&["test", "--doc"], build::WINDOWLESS, &[]) } else { Ok(()) }
-}
-
-fn shell(bench: &Bench) -> Result<()> {
-    build::trib(false)?;
-    build::shell(false)?;
-    bench.tests(build::SHELL)
+    if bench.nextest { bench.cargo(&["test", "--doc"], &[]) } else { Ok(()) }
 }
 
 fn windows(bench: &Bench) -> Result<()> {
@@ -156,7 +144,7 @@ fn windows(bench: &Bench) -> Result<()> {
 
 fn documented(bench: &Bench) -> Result<()> {
     let mut command = cargo(&["doc", "--quiet", "--no-deps"]);
-    command.args(build::locked()).args(build::WINDOWLESS).env("RUSTDOCFLAGS", "--deny warnings");
+    command.args(build::locked()).args(build::EVERYTHING).env("RUSTDOCFLAGS", "--deny warnings");
     bench.run(&mut command)
 }
 
@@ -170,7 +158,7 @@ fn bindings(bench: &Bench) -> Result<()> {
         _ => {}
     }
     let mut command = cargo(&["test", "--quiet"]);
-    command.args(build::locked()).args(build::WINDOWLESS).args(["--lib", "export_bindings"]);
+    command.args(build::locked()).args(build::EVERYTHING).args(["--lib", "export_bindings"]);
     bench.run(command.env("TS_RS_EXPORT_DIR", &fresh))?;
     let kept = checkout::front_end().join("src/generated");
     let mut differing = differing(&kept, &fresh)?;

@@ -78,7 +78,7 @@ fn contestants(only: Option<&str>, annex: std::path::PathBuf) -> Result<Vec<Box<
     let mut contestants: Vec<Box<dyn Contestant>> = Vec::new();
     if wanted(OURS) {
         println!("Building trib for release (the first time takes minutes).");
-        contestants.push(Box::new(ours::Ours { trib: build::trib(true)? }));
+        contestants.push(Box::new(ours::Ours { trib: build::trib_for_release()? }));
     }
     let mut peers: Vec<Box<dyn Contestant>> = Vec::new();
     peers.extend(unison::Unison::found().map(|found| Box::new(found) as _));
