@@ -138,3 +138,33 @@ fn free_address() -> Result<SocketAddr> {
         .and_then(|listener| listener.local_addr())
         .context(|| "could not find a free port".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkout::{on_path, scratch};
+    use crate::process::answers_with;
+
+    #[test]
+    fn the_server_offers_tls_with_the_certificate_that_clients_are_told_to_trust() {
+        if on_path("prosody").is_none() || on_path("openssl").is_none() {
+            assert!(std::env::var_os("CI").is_none(), "prosody and openssl are needed, and missing");
+            println!("skipped: prosody and openssl are needed, and missing");
+            return;
+        }
+        // Lua and openssl get paths with what people have in theirs.
+        let folder = scratch("prosody test [[x]]").unwrap();
+        let warden = Warden::deaf();
+        let server = Prosody::start(&folder.join("xmpp"), &warden).unwrap();
+        let (address, authority) = (server.address().to_string(), server.authority().display().to_string());
+        let checked = ["s_client", "-starttls", "xmpp", "-xmpphost", DOMAIN, "-verify_hostname", DOMAIN];
+        let arguments =
+            [&checked[..], &["-verify_return_error", "-CAfile", &authority, "-connect", &address]];
+        let trusted = answers_with("openssl", &arguments.concat());
+        drop(server);
+        let stopped = TcpStream::connect(&address).is_err();
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(trusted, "openssl accepts the certificate for {DOMAIN}");
+        assert!(stopped, "the server ends with its handle");
+    }
+}
