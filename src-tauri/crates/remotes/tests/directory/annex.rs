@@ -10,7 +10,9 @@ use tributary_formats::{Key, RepoUuid};
 use tributary_remotes::{
     Download, LocalSettings, Meter, RemoteName, SpecialRemote, Unverifiable, Upload, from_config, initialise,
 };
-use tributary_testkit::{Annex, OddFiles, annex_versions, differences, run, snapshot};
+use tributary_testkit::{
+    Annex, Entry, OddFiles, OddName, Snapshot, annex_versions, differences, run, snapshot,
+};
 
 use crate::place::Records;
 
@@ -28,11 +30,13 @@ impl Clone {
     fn new(annex: Annex, fields: &[&str]) -> Self {
         let (repo, place) = (annex.sandbox().join("repo"), annex.sandbox().dir("place"));
         annex.init(&repo, "a repository");
-        // Text here: names are not what this is about.
-        OddFiles::new(3, 12).largest(5_000).write(&repo.join("files"));
+        // The newest git-annex cannot add names that are not UTF-8, nor those of 255 bytes.
+        let files =
+            OddFiles::new(3, 12).largest(5_000).without(OddName::InvalidUtf8).without(OddName::Longest);
+        files.write(&repo.join("files"));
         fs::write(repo.join("empty"), "").unwrap();
         fs::write(repo.join("large.bin"), vec![7; 300_000]).unwrap();
-        annex.annex(&repo, ["-c", "annex.dotfiles=true", "add", "--quiet", "."]);
+        annex.annex(&repo, ["add", "-c", "annex.dotfiles=true", "--quiet", "."]);
         annex.git(&repo, ["commit", "-q", "-m", "files"]);
         let directory = format!("directory={}", place.display());
         let fixed = ["initremote", "--quiet", "usb", "type=directory", "encryption=none", &directory];
@@ -108,7 +112,7 @@ impl Clone {
 }
 
 /// The kinds of remote to try.
-const FIELDS: [&[&str]; 3] = [&[], &["chunk=1KiB"], &["chunk=100kb"]];
+const FIELDS: [&[&str]; 2] = [&[], &["chunk=1KiB"]];
 
 #[tokio::test]
 async fn reads_what_git_annex_wrote() {
@@ -150,7 +154,7 @@ async fn git_annex_reads_what_we_wrote() {
         annex_versions().iter().flat_map(|version| FIELDS.map(|fields| (version, fields)))
     {
         let clone = Clone::new(Annex::new(version), fields);
-        let before = snapshot(&clone.repo.join("files"));
+        let before = contents(&clone, "before");
         initialise(&clone.uuid, &clone.config(), &clone.local()).expect("it can be marked");
         let remote = clone.remote();
         let keys = clone.keys();
@@ -167,7 +171,7 @@ async fn git_annex_reads_what_we_wrote() {
         clone.annex.annex(&clone.repo, ["drop", "--quiet", "--force", "."]);
         assert!(keys.iter().all(|key| !clone.object(key).exists()));
         clone.annex.annex(&clone.repo, ["get", "--quiet", "."]);
-        assert_eq!(differences(&before, &snapshot_of_locked(&clone)), "", "{} {fields:?}", version.name);
+        assert_eq!(differences(&before, &contents(&clone, "after")), "", "{} {fields:?}", version.name);
         clone.annex.annex(&clone.repo, ["drop", "--quiet", "--from", "usb", "."]);
         let present = remote.check_present_many(keys).await;
         assert!(present.into_iter().all(|present| !present.unwrap()), "git-annex removed them");
@@ -213,14 +217,18 @@ fn upload(clone: &Clone, key: &Key) -> Upload {
     Upload { key: key.clone(), source: clone.object(key), meter: Meter::silent() }
 }
 
-/// The files of a clone whose files are locked, seen through their links.
-fn snapshot_of_locked(clone: &Clone) -> tributary_testkit::Snapshot {
-    let copy = clone.annex.sandbox().join("copy");
+/// The contents of a clone's locked files, seen through their links. The executable bit is that of the object, which
+/// git-annex makes anew.
+fn contents(clone: &Clone, copy: &str) -> Snapshot {
+    let copy = clone.annex.sandbox().join(copy);
     let mut command = clone.annex.sandbox().command("cp");
     command.args(["-rL"]).args([&clone.repo.join("files"), &copy] as [&Path; 2]);
     run(command).ok();
-    // Objects are read-only, files were writable; only content and the executable bit are compared, and git-annex's
-    // `add` keeps the latter.
-    let _ = fs::remove_dir_all(clone.annex.sandbox().join("none"));
-    snapshot(&copy)
+    let mut contents = snapshot(&copy);
+    for entry in contents.values_mut() {
+        if let Entry::File { executable, .. } = entry {
+            *executable = false;
+        }
+    }
+    contents
 }
