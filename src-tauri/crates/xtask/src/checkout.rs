@@ -61,6 +61,11 @@ pub fn scratch(name: &str) -> std::io::Result<PathBuf> {
     }
 }
 
+/// Whether scratch folders stay, with the logs in them, for somebody who looks for a fault: `TRIBUTARY_KEEP` is set.
+pub fn keep() -> bool {
+    env::var_os("TRIBUTARY_KEEP").is_some()
+}
+
 /// The first program of that name on `PATH`.
 pub fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())

@@ -32,7 +32,11 @@ pub fn command(arguments: &[String]) -> Result<()> {
 
     let folder = checkout::scratch("demo").context(|| "could not make a temporary folder".into())?;
     let warden = Warden::start()?;
-    warden.remove(&folder)?;
+    if checkout::keep() {
+        println!("Everything stays in {}.", folder.display());
+    } else {
+        warden.remove(&folder)?;
+    }
     let mut scene = Scene::build(&folder, &trib, &warden)?;
     println!("Computer B starts without a window (trib daemon).");
     scene.there.start(&warden)?;

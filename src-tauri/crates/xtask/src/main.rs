@@ -38,7 +38,9 @@ cargo xtask COMMAND
                          them; --once ends when it has arrived
   bench [--runs N] [--limit SECONDS] [--only NAME] [ROW…]
                          measures us beside the programs that are installed
-                         (one-file, ten-thousand, one-gib, rename, idle, start)";
+                         (one-file, ten-thousand, one-gib, rename, idle, start)
+
+TRIBUTARY_SCRATCH names the folder for what demo and bench make (else /var/tmp); with TRIBUTARY_KEEP it stays.";
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);

@@ -33,6 +33,9 @@ pub const TEST: &[Package] = &[
     &["xvfb"],
     &["xauth"],
     &["dbus-daemon", "dbus"],
+    &["dbus-bin", "dbus"],
+    // For busctl alone: it need not run the machine.
+    &["systemd"],
     &["openbox"],
     &["gnome-keyring"],
     &["libsecret-tools"],
@@ -46,7 +49,8 @@ pub const TEST: &[Package] = &[
 ];
 
 /// What the demonstration needs besides.
-pub const DEMO: &[Package] = &[&["openssl"], &["prosody"]];
+pub const DEMO: &[Package] =
+    &[&["openssl"], &["prosody"], &["xvfb"], &["xauth"], &["dbus-daemon", "dbus"], &["fonts-dejavu-core"]];
 
 /// The programs to compare with.
 pub const BENCH: &[Package] =

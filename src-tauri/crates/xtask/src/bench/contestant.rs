@@ -40,7 +40,8 @@ pub trait Pair {
     }
 
     /// Fills both folders with what `write` writes, in the quickest way that leaves them in sync.
-    fn fill(&mut self, write: &dyn Fn(&Path) -> Result<()>, deadline: Instant) -> Result<()>;
+    fn fill(&mut self, write: &dyn Fn(&Path) -> Result<()>, warden: &Warden, deadline: Instant)
+    -> Result<()>;
 
     /// Stops the program for the first folder, starts it again, and tells how long it took until it had seen that
     /// nothing changed.

@@ -101,7 +101,7 @@ impl Pair for Assistants {
         Ok(())
     }
 
-    fn fill(&mut self, _: &dyn Fn(&Path) -> Result<()>, _: Instant) -> Result<()> {
+    fn fill(&mut self, _: &dyn Fn(&Path) -> Result<()>, _: &Warden, _: Instant) -> Result<()> {
         Err(Failure::new("git-annex needs about 15 ms a file, so filling it takes half an hour"))
     }
 

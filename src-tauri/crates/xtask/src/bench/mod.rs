@@ -130,15 +130,21 @@ struct Folder(std::path::PathBuf);
 impl Folder {
     fn make(warden: &Warden) -> Result<Self> {
         let folder = checkout::scratch("bench").context(|| "could not make a temporary folder".into())?;
-        warden.remove(&folder)?;
+        if !checkout::keep() {
+            warden.remove(&folder)?;
+        }
         Ok(Folder(folder))
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What remains, the warden removes.
-        crate::warden::remove_all(&self.0).ok();
+        if checkout::keep() {
+            println!("  kept: {}", self.0.display());
+        } else {
+            // What remains, the warden removes.
+            crate::warden::remove_all(&self.0).ok();
+        }
     }
 }
 

@@ -68,7 +68,7 @@ impl Pair for Running {
         files::walk(self.scene.contents()).map(|(_, bytes)| Some(bytes))
     }
 
-    fn fill(&mut self, write: &dyn Fn(&Path) -> Result<()>, deadline: Instant) -> Result<()> {
+    fn fill(&mut self, write: &dyn Fn(&Path) -> Result<()>, _: &Warden, deadline: Instant) -> Result<()> {
         write(&self.here)?;
         self.settle(deadline)
     }

@@ -241,7 +241,7 @@ impl Stage {
     fn start(&mut self, plan: &Plan, warden: &Warden) -> Result<Figures> {
         let batch = hundred_thousand();
         let write = |folder: &Path| batch.write(&folder.join("hundred thousand"));
-        self.pair.fill(&write, Instant::now() + plan.limit * FILL_LIMITS)?;
+        self.pair.fill(&write, warden, Instant::now() + plan.limit * FILL_LIMITS)?;
         let mut figures = Figures::default();
         for _ in 0..plan.runs {
             process::run(&mut Command::new("sync"))?;

@@ -20,7 +20,7 @@ const API_KEY: &str = "tributary-bench";
 const FOLDER: &str = "bench";
 
 /// Between two questions: an answer costs it something as well.
-const ASK_AGAIN: Duration = Duration::from_millis(20);
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// One answer on the loopback.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -133,12 +133,24 @@ impl Device {
         home.push(self.base.join("home"));
         let mut command = program("syncthing", ["serve", "--no-browser", "--no-restart", "--no-upgrade"]);
         command.arg(home).env("HOME", &self.base);
-        logged(&mut command, &self.base.join("syncthing.log"))?;
+        logged(&mut command, &self.log())?;
         self.running = Some(Running::start(&mut command, warden)?);
         Ok(())
     }
 
-    /// Whether it has scanned its folder and needs nothing.
+    fn log(&self) -> PathBuf {
+        self.base.join("syncthing.log")
+    }
+
+    /// Waits for the first scan after a start. Its interface does not tell an idle folder from one that has not begun,
+    /// its log does; that is a new one for each start.
+    fn scanned(&self, deadline: Instant) -> Result<()> {
+        let said = || fs::read_to_string(self.log()).is_ok_and(|log| log.contains("Completed initial scan"));
+        process::poll(left(deadline)?, ASK_AGAIN, || said().then_some(()))
+            .ok_or_else(|| Failure::new("Syncthing did not scan its folder within the limit"))
+    }
+
+    /// Whether it needs nothing.
     fn idle(&self) -> bool {
         let status = self.ask(&format!("/rest/db/status?folder={FOLDER}")).unwrap_or_default();
         says(&status, "state", "\"idle\"") && says(&status, "needFiles", "0")
@@ -197,12 +209,23 @@ impl Pair for Connected {
             .ok_or_else(|| Failure::new("Syncthing did not become idle within the limit"))
     }
 
-    fn fill(&mut self, write: &dyn Fn(&Path) -> Result<()>, deadline: Instant) -> Result<()> {
+    fn fill(
+        &mut self,
+        write: &dyn Fn(&Path) -> Result<()>,
+        warden: &Warden,
+        deadline: Instant,
+    ) -> Result<()> {
+        // Off meanwhile: else the second begins to fetch what is being copied there.
+        for device in [&mut self.here, &mut self.there] {
+            device.running = None;
+        }
         write(&self.here.folder)?;
         copy_over(&self.here.folder, &self.there.folder)?;
-        // The scan of both sides is due within the watcher's second; asked for, it begins at once.
+        for device in [&mut self.here, &mut self.there] {
+            device.run(warden)?;
+        }
         for device in [&self.here, &self.there] {
-            device.scan().context(|| "could not ask Syncthing for a scan".into())?;
+            device.scanned(deadline)?;
         }
         self.settle(deadline)
     }
@@ -211,25 +234,8 @@ impl Pair for Connected {
         self.here.running = None;
         let begun = Instant::now();
         self.here.run(warden)?;
-        let here = &self.here;
-        process::poll(left(deadline)?, ASK_AGAIN, || here.idle().then_some(()))
-            .ok_or_else(|| Failure::new("Syncthing did not become idle within the limit"))?;
+        self.here.scanned(deadline)?;
         Ok(Restart { took: begun.elapsed(), read: None })
-    }
-}
-
-impl Device {
-    /// Scans the folder; returns when it is done.
-    fn scan(&self) -> std::io::Result<()> {
-        let mut stream = TcpStream::connect_timeout(&self.api, ANSWER_LIMIT)?;
-        write!(
-            stream,
-            "POST /rest/db/scan?folder={FOLDER} HTTP/1.0\r\nHost: {}\r\nX-API-Key: {API_KEY}\r\nContent-Length: 0\r\n\r\n",
-            self.api
-        )?;
-        let mut answer = Vec::new();
-        // No limit of time: the answer comes after the scan, and the caller has its own.
-        stream.take(1 << 20).read_to_end(&mut answer).map(drop)
     }
 }
 

@@ -73,7 +73,9 @@ impl Table {
                 let _ = write!(text, " {} |", self.cell(row, name));
             }
             let ours = self.figures(row, OURS).map(|figures| median(&figures.seconds));
-            let floor = self.figures(row, FLOOR).map(|figures| median(&figures.seconds));
+            // One call of the system is no floor to be a multiple of.
+            let counted = |_: &&Figures| !matches!(row, Row::OneFile | Row::Rename);
+            let floor = self.figures(row, FLOOR).filter(counted).map(|figures| median(&figures.seconds));
             let ratio = |top: Option<f64>, bottom: Option<f64>| match (top, bottom) {
                 (Some(top), Some(bottom)) if bottom > 0.0 => format!("{:.1}", top / bottom),
                 _ => "–".into(),

@@ -86,7 +86,7 @@ impl Pair for Watching {
         Ok(())
     }
 
-    fn fill(&mut self, write: &dyn Fn(&Path) -> Result<()>, _: Instant) -> Result<()> {
+    fn fill(&mut self, write: &dyn Fn(&Path) -> Result<()>, _: &Warden, _: Instant) -> Result<()> {
         self.running = None;
         write(&self.here)?;
         copy_over(&self.here, &self.there)?;
