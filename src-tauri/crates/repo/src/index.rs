@@ -281,7 +281,7 @@ impl WorkIndex {
     /// index was written in, and writing it once more would spare it that.
     pub fn is_racy(&self) -> bool {
         let Some(file) = self.file else { return false };
-        let now = seconds(SystemTime::now());
+        let now = seconds(SystemTime::now() - CLOCK_LAG);
         self.placed_seconds().any(|mtime| i64::from(mtime) >= file.mtime.0 && i64::from(mtime) < now)
     }
 
@@ -291,11 +291,12 @@ impl WorkIndex {
     /// file changed in the second the index was written in, and runs the clean filter on it. Writing earlier is
     /// right, only slower for git. None when writing at once is as good.
     pub fn settles_at(&self) -> Option<SystemTime> {
-        let now = seconds(SystemTime::now());
+        let now = seconds(SystemTime::now() - CLOCK_LAG);
         // A time in the future comes from a wrong clock, and is not waited for.
-        let last = self.placed_seconds().map(i64::from).filter(|mtime| *mtime == now).max()?;
+        let last =
+            self.placed_seconds().map(i64::from).filter(|mtime| (now..=now + 1).contains(mtime)).max()?;
         let next = u64::try_from(last + 1).ok()?;
-        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(next))
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(next) + CLOCK_LAG)
     }
 
     /// Writes the index under git's `index.lock`, when there are edits or it [is racy](WorkIndex::is_racy). If
@@ -365,6 +366,10 @@ impl WorkIndex {
 fn below(dir: &[u8]) -> (Box<[u8]>, Box<[u8]>) {
     ([dir, b"/"].concat().into(), [dir, b"0"].concat().into())
 }
+
+/// File systems take the time from a clock that ticks a hundred times a second on the slowest kernels, so a new file
+/// may be that much older than its maker's clock says.
+const CLOCK_LAG: Duration = Duration::from_millis(20);
 
 fn seconds(time: SystemTime) -> i64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -54,7 +54,7 @@ impl EntryMode {
 }
 
 /// What a tree holds at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TreeEntry {
     /// Kind and executable bit.
     pub mode: EntryMode,
@@ -129,15 +129,8 @@ pub fn tree_of(git: &git2::Repository, commit: Oid) -> Result<Oid, TreeError> {
 
 /// What `tree` holds at `path`: None when nothing or a directory.
 pub fn entry_at(git: &git2::Repository, tree: Oid, path: &TreePath) -> Result<Option<TreeEntry>, TreeError> {
-    let reader = TreeReader::new(git)?;
-    let mut place = Node::Tree(tree);
-    for name in path.components() {
-        let Node::Tree(dir) = place else { return Ok(None) };
-        let items = reader.items(dir)?;
-        let Some(item) = items.iter().find(|item| item.name == name) else { return Ok(None) };
-        place = Node::of(item);
-    }
-    Ok(place.entry())
+    let node = TreeReader::new(git)?.node_at(tree, path)?;
+    Ok(node.and_then(Node::entry))
 }
 
 /// Compares two trees (None: the empty one). Ordered by path, as git orders an index.
@@ -148,9 +141,20 @@ pub fn diff_trees(
     old: Option<Oid>,
     new: Option<Oid>,
 ) -> Result<Vec<TreeDelta>, TreeError> {
+    diff_with(&TreeReader::new(git)?, old, new)
+}
+
+/// As [`diff_trees`], for trees that need not be on disk.
+pub(crate) fn diff_with(
+    reader: &TreeReader<'_>,
+    old: Option<Oid>,
+    new: Option<Oid>,
+) -> Result<Vec<TreeDelta>, TreeError> {
     let mut deltas = Vec::new();
-    let reader = TreeReader::new(git)?;
-    diff_below(&reader, &mut Vec::new(), old, new, &mut deltas)?;
+    if old == new {
+        return Ok(deltas);
+    }
+    diff_below(reader, &mut Vec::new(), old, new, &mut deltas)?;
     // Within a directory git puts `a` behind `a.b/c`, an index puts it before.
     deltas.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(deltas)
@@ -192,17 +196,26 @@ pub fn content_of(git: &git2::Repository, entry: TreeEntry) -> Result<Content, T
     let object = |source| TreeError::Object { oid: entry.oid, source };
     let odb = git.odb().map_err(object)?;
     let (size, _) = odb.read_header(entry.oid).map_err(object)?;
-    let locked = entry.mode == EntryMode::Link;
     if size > MAX_POINTER_SIZE {
-        return Ok(if locked { Content::Link } else { Content::Git { size: size as u64 } });
+        return Ok(meaning(entry.mode, size, None));
     }
     let blob = odb.read(entry.oid).map_err(object)?;
-    let key = if locked { parse_link_target(blob.data()) } else { parse_pointer(blob.data()).key() };
-    Ok(match key {
+    Ok(meaning(entry.mode, size, Some(blob.data())))
+}
+
+/// What a blob of `size` bytes means under a mode. `data` is None for one that is too large to be a pointer.
+pub(crate) fn meaning(mode: EntryMode, size: usize, data: Option<&[u8]>) -> Content {
+    let locked = match mode {
+        EntryMode::Submodule => return Content::Submodule,
+        EntryMode::Link => true,
+        EntryMode::File | EntryMode::Executable => false,
+    };
+    let key = data.and_then(|data| if locked { parse_link_target(data) } else { parse_pointer(data).key() });
+    match key {
         Some(key) => Content::Annexed { key, locked },
         None if locked => Content::Link,
         None => Content::Git { size: size as u64 },
-    })
+    }
 }
 
 /// An entry of a tree object, directories included.
@@ -264,6 +277,18 @@ impl<'r> TreeReader<'r> {
             return Err(TreeError::Malformed { oid: tree });
         }
         parse_tree(object.data()).map(Cow::Owned).ok_or(TreeError::Malformed { oid: tree })
+    }
+
+    /// What `tree` holds at `path`, a directory too.
+    pub(crate) fn node_at(&self, tree: Oid, path: &TreePath) -> Result<Option<Node>, TreeError> {
+        let mut place = Node::Tree(tree);
+        for name in path.components() {
+            let Node::Tree(dir) = place else { return Ok(None) };
+            let items = self.items(dir)?;
+            let Some(item) = items.iter().find(|item| item.name == name) else { return Ok(None) };
+            place = Node::of(item);
+        }
+        Ok(Some(place))
     }
 
     /// Lays trees side by side, by name.
