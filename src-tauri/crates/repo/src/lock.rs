@@ -166,6 +166,13 @@ impl ExclusiveContentLock {
     pub fn object(&self) -> &Path {
         &self.lock.object
     }
+
+    /// Deletes a promise that is over, with the lock that git-annex takes to write one. Neither need be there.
+    pub(crate) fn forget_promise(&self) {
+        for ending in ["rtm", "rtl"] {
+            let _ = fs::remove_file(beside(&self.lock.object, ending));
+        }
+    }
 }
 
 /// The lock file beside an object. It is deleted with the lock, by whoever has it alone.

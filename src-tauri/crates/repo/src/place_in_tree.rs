@@ -314,7 +314,7 @@ impl WorkTree {
     fn parent(&self, path: &TreePath) -> io::Result<OwnedFd> {
         match open_parent(&self.top, path, false)? {
             Parent::Open(dir) => Ok(dir),
-            Parent::Missing | Parent::InTheWay(_) => Err(io::ErrorKind::NotFound.into()),
+            Parent::Missing | Parent::InTheWay(_) => Err(io::Error::from_raw_os_error(libc::ENOENT)),
         }
     }
 

@@ -61,9 +61,11 @@ impl FileStat {
         self.mode & 0o100 != 0
     }
 
-    /// git-annex's inode cache: `INODE SIZE MTIME_S MTIME_NS`, the nanoseconds with nine digits.
+    /// git-annex's inode cache: `INODE SIZE SECONDS FRACTION` of mtime. FRACTION is the digits behind the decimal
+    /// point without zeros at their end, so empty for a whole second. Seen in 10.20230126 and 10.20261026.
     pub fn inode_cache(&self) -> String {
-        format!("{} {} {} {:09}", self.ino, self.size, self.mtime.0, self.mtime.1)
+        let fraction = format!("{:09}", self.mtime.1);
+        format!("{} {} {} {}", self.ino, self.size, self.mtime.0, fraction.trim_end_matches('0'))
     }
 
     fn kind(&self) -> u32 {
@@ -104,6 +106,31 @@ impl From<&rustix::fs::Stat> for FileStat {
             size: u64::try_from(stat.st_size).unwrap_or(0),
             mtime: (stat.st_mtime, nanos(stat.st_mtime_nsec)),
             ctime: (stat.st_ctime, nanos(stat.st_ctime_nsec)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File, FileTimes};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn inode_caches_as_git_annex_writes_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        fs::write(&path, "12345").unwrap();
+        let ino = fs::metadata(&path).unwrap().ino();
+        // Of files that were touched to these times and added by git-annex, with its rows read by sqlite3.
+        for (nanos, fraction) in
+            [(12_345, "000012345"), (563_721_700, "5637217"), (12_000_000, "012"), (0, "")]
+        {
+            let time = UNIX_EPOCH + Duration::new(1_577_836_800, nanos);
+            File::open(&path).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
+            let stat = FileStat::from(&fs::metadata(&path).unwrap());
+            assert_eq!(stat.inode_cache(), format!("{ino} 5 1577836800 {fraction}"));
         }
     }
 }

@@ -163,7 +163,11 @@ impl ObjectStore {
     pub fn remove(&self, lock: ExclusiveContentLock) -> io::Result<bool> {
         let object = lock.object().to_owned();
         let dir = object.parent().expect("an object lies in its key's directory");
-        let removed = frozen::with_writable(dir, || fs::remove_file(&object));
+        let removed = frozen::with_writable(dir, || {
+            fs::remove_file(&object)?;
+            lock.forget_promise();
+            Ok(())
+        });
         // Deletes the lock file, so that the directory is empty.
         drop(lock);
         remove_empty(dir, &self.objects_dir());

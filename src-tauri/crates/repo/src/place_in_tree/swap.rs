@@ -64,7 +64,6 @@ impl Spot<'_> {
 /// Whether the error says that there is no file to be read: nothing there, a link, a directory.
 pub(super) fn is_no_file(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ENXIO))
-        || error.kind() == io::ErrorKind::NotFound
 }
 
 /// Moves `made` to a name that must be free.
