@@ -1,44 +1,67 @@
 //! A desktop session without a screen: X server, session bus, window manager, keyring, notification daemon, and a panel
-//! with a tray.
+//! with a tray. All of them are the real programs, in a home and on a bus of their own.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::deadline::{Deadline, eventually};
+use crate::process::{Finished, Process, run_within};
 use crate::sandbox::Sandbox;
+
+/// Generous, as the machine may be busy with other tests.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// What one question on the bus, or a picture, may take.
+const CALL_LIMIT: Duration = Duration::from_secs(30);
+/// The keyring's own password; its contents live as long as the session.
+const KEYRING_PASSWORD: &str = "keyring";
+/// Where distributions put the files that say how to start what is asked for on the bus.
+const SERVICES: &str = "/usr/share/dbus-1/services";
+
+/// A part of the session that can be left out, and come and go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DesktopPart {
+    /// openbox.
+    WindowManager,
+    /// gnome-keyring, unlocked.
+    Keyring,
+    /// dunst.
+    Notifications,
+    /// xfce4-panel with nothing but a tray.
+    Tray,
+}
+
+impl DesktopPart {
+    /// All parts, in the order in which a session starts them.
+    pub const ALL: [DesktopPart; 4] =
+        [DesktopPart::WindowManager, DesktopPart::Keyring, DesktopPart::Notifications, DesktopPart::Tray];
+
+    /// The name on the bus that says that it is up.
+    fn bus_name(self) -> Option<&'static str> {
+        match self {
+            DesktopPart::WindowManager => None,
+            DesktopPart::Keyring => Some("org.freedesktop.secrets"),
+            DesktopPart::Notifications => Some("org.freedesktop.Notifications"),
+            DesktopPart::Tray => Some("org.kde.StatusNotifierWatcher"),
+        }
+    }
+}
 
 /// A desktop session in a sandbox of its own; all its programs end with this value.
 #[derive(Debug)]
 pub struct Desktop {
+    // In this order they end: first what hangs on the bus and the display, then those, then the folder.
+    parts: BTreeMap<DesktopPart, Process>,
+    monitor: Process,
+    _bus: Process,
+    _display: Process,
     sandbox: Sandbox,
-}
-
-/// An item in the tray.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrayItem {
-    /// Its name on the bus.
-    pub bus: String,
-    /// Its object.
-    pub path: String,
-}
-
-/// An entry of a tray menu.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrayMenuEntry {
-    /// Its number, which may change.
-    pub id: i32,
-    /// Its text, without the underscore of a shortcut.
-    pub label: String,
-    /// Whether it can be chosen.
-    pub enabled: bool,
-    /// Whether it is shown.
-    pub visible: bool,
-    /// Whether it has a tick, when it can have one.
-    pub checked: Option<bool>,
-    /// Its submenu.
-    pub children: Vec<TrayMenuEntry>,
 }
 
 /// A notification that was sent.
@@ -52,8 +75,11 @@ pub struct Notification {
     pub summary: String,
     /// The text.
     pub body: String,
-    /// The identifiers and labels of its buttons.
+    /// The identifiers and labels of its buttons, in turn.
     pub actions: Vec<String>,
+    /// What else was said about it, such as `category` and `urgency`, as `busctl --json=short` gives it:
+    /// `hints["urgency"]["data"]`.
+    pub hints: Value,
 }
 
 impl Desktop {
@@ -61,7 +87,6 @@ impl Desktop {
     pub const NEEDS: &'static [&'static str] = &[
         "Xvfb",
         "dbus-daemon",
-        "dbus-monitor",
         "openbox",
         "gnome-keyring-daemon",
         "dunst",
@@ -80,7 +105,76 @@ impl Desktop {
     /// With the log of the program that does not come up.
     #[track_caller]
     pub fn start() -> Self {
-        todo!()
+        Self::start_with(&DesktopPart::ALL)
+    }
+
+    /// Starts a session with some of its parts: without `Tray` there is no tray host, without `Keyring` nobody answers
+    /// for secrets.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    #[track_caller]
+    pub fn start_with(parts: &[DesktopPart]) -> Self {
+        let mut sandbox = Sandbox::new();
+        let display = start_display(&mut sandbox);
+        let bus = start_bus(&mut sandbox);
+        // A person's session says which desktop it is, and programs look.
+        sandbox.set("XDG_CURRENT_DESKTOP", "XFCE").set("XDG_SESSION_TYPE", "x11");
+        let monitor = start_monitor(&sandbox);
+        let mut desktop = Desktop { parts: BTreeMap::new(), monitor, _bus: bus, _display: display, sandbox };
+        for part in parts {
+            desktop.add(*part);
+        }
+        desktop
+    }
+
+    /// Starts a part that does not run, and waits until it is up.
+    ///
+    /// # Panics
+    ///
+    /// With its log when it does not come up.
+    #[track_caller]
+    pub fn add(&mut self, part: DesktopPart) {
+        assert!(!self.parts.contains_key(&part), "{part:?} runs already");
+        let mut process = match part {
+            DesktopPart::WindowManager => self.spawn("openbox", &["--sm-disable"]),
+            DesktopPart::Keyring => self.start_keyring(),
+            DesktopPart::Notifications => self.spawn("dunst", &[]),
+            DesktopPart::Tray => {
+                write_panel_layout(&self.sandbox);
+                self.spawn("xfce4-panel", &["--disable-wm-check"])
+            }
+        };
+        if let Some(name) = part.bus_name() {
+            let deadline = Deadline::after(START_LIMIT);
+            while !self.wait_for_name(name, Duration::from_secs(1)) {
+                assert!(process.exited().is_none(), "{part:?} ended at its start");
+                assert!(!deadline.passed(), "{part:?} does not come up");
+            }
+        }
+        self.parts.insert(part, process);
+    }
+
+    /// Kills a part. Fine when it does not run.
+    pub fn remove(&mut self, part: DesktopPart) {
+        self.parts.remove(&part);
+    }
+
+    fn spawn(&self, program: &str, args: &[&str]) -> Process {
+        let mut command = self.command(program);
+        command.args(args);
+        Process::spawn(program, command, &self.sandbox.join(format!("{program}.log")))
+    }
+
+    fn start_keyring(&self) -> Process {
+        let mut command = self.command("gnome-keyring-daemon");
+        command.args(["--foreground", "--unlock", "--components=secrets"]).stdin(Stdio::piped());
+        let log = self.sandbox.join("gnome-keyring-daemon.log");
+        let mut process = Process::spawn_with_input("gnome-keyring-daemon", &mut command, &log);
+        let mut input = process.stdin().expect("its standard input is a pipe");
+        input.write_all(KEYRING_PASSWORD.as_bytes()).expect("the keyring reads its password");
+        process
     }
 
     /// Its sandbox, whose environment leads to display and bus.
@@ -88,60 +182,223 @@ impl Desktop {
         &self.sandbox
     }
 
+    /// The variables that lead a program to display and bus, to be added to another sandbox: of a node, for example.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let names = ["DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XDG_CURRENT_DESKTOP", "XDG_SESSION_TYPE"];
+        let value = |name: &str| Some(self.sandbox.env().get(OsStr::new(name))?.to_str()?.to_owned());
+        names.into_iter().filter_map(|name| Some((name.to_owned(), value(name)?))).collect()
+    }
+
     /// A command in the session.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         self.sandbox.command(program)
     }
 
-    /// The items in the tray.
+    /// Runs a program in the session that is to end soon.
     #[track_caller]
-    pub fn tray_items(&self) -> Vec<TrayItem> {
-        todo!()
+    pub fn run(&self, program: &str, args: &[&str]) -> Finished {
+        let mut command = self.command(program);
+        command.args(args);
+        run_within(command, CALL_LIMIT)
     }
 
-    /// The properties of a tray item (`Title`, `ToolTip`, `Status`, `IconName`, …), as `busctl --json=short` gives
-    /// them: `properties["Title"]["data"]`.
-    #[track_caller]
-    pub fn tray_properties(&self, item: &TrayItem) -> Value {
-        let _ = item;
-        todo!()
+    /// Whether somebody owns this name on the bus, now or within `limit` (whole seconds).
+    pub fn wait_for_name(&self, name: &str, limit: Duration) -> bool {
+        let seconds = limit.as_secs().max(1).to_string();
+        self.run("gdbus", &["wait", "--session", "--timeout", &seconds, name]).success()
     }
 
-    /// The menu of a tray item.
-    #[track_caller]
-    pub fn tray_menu(&self, item: &TrayItem) -> Vec<TrayMenuEntry> {
-        let _ = item;
-        todo!()
-    }
-
-    /// Chooses the entry with that label; `["Pause", "30 minutes"]` leads into a submenu.
-    ///
-    /// # Panics
-    ///
-    /// With the menu when there is no such entry.
-    #[track_caller]
-    pub fn tray_click(&self, item: &TrayItem, labels: &[&str]) {
-        let _ = (item, labels);
-        todo!()
-    }
-
-    /// The notifications sent since the session's start, oldest first.
-    #[track_caller]
+    /// The notifications sent since the session's start, oldest first; seen on the bus, whoever shows them.
     pub fn notifications(&self) -> Vec<Notification> {
-        todo!()
+        let log = self.monitor.log();
+        let messages = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        messages
+            .filter(|message| message["member"] == "Notify")
+            .filter_map(|message| notification(&message))
+            .collect()
     }
 
     /// Writes a picture of the whole screen to `file` (PNG).
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be taken.
     #[track_caller]
     pub fn screenshot(&self, file: &Path) {
-        let _ = file;
-        todo!()
+        if let Some(dir) = file.parent() {
+            fs::create_dir_all(dir).unwrap_or_else(|cause| panic!("cannot make {}: {cause}", dir.display()));
+        }
+        let mut command = self.command("import");
+        command.args(["-window", "root"]).arg(file);
+        run_within(command, CALL_LIMIT).ok();
     }
 
     /// The secret in the keyring with these attributes.
     #[track_caller]
     pub fn secret_lookup(&self, attributes: &[(&str, &str)]) -> Option<String> {
-        let _ = attributes;
-        todo!()
+        let words = attributes.iter().flat_map(|(name, value)| [*name, *value]);
+        let args: Vec<&str> = std::iter::once("lookup").chain(words).collect();
+        let found = self.run("secret-tool", &args);
+        found.success().then(|| found.text())
+    }
+}
+
+/// The `Notify` call: application, id to replace, icon, summary, body, actions, hints, time.
+fn notification(message: &Value) -> Option<Notification> {
+    let data = message["payload"]["data"].as_array()?;
+    let text = |number: usize| Some(data.get(number)?.as_str()?.to_owned());
+    let actions = data.get(5)?.as_array()?.iter().filter_map(|action| Some(action.as_str()?.to_owned()));
+    Some(Notification {
+        app: text(0)?,
+        replaces: u32::try_from(data.get(1)?.as_u64()?).ok()?,
+        summary: text(3)?,
+        body: text(4)?,
+        actions: actions.collect(),
+        hints: data.get(6)?.clone(),
+    })
+}
+
+#[track_caller]
+fn start_display(sandbox: &mut Sandbox) -> Process {
+    let mut command = sandbox.command("Xvfb");
+    // The server looks for a free number itself, and writes it once it is ready.
+    command.args(["-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"]);
+    let log = sandbox.join("Xvfb.log");
+    let mut process = Process::spawn("Xvfb", command, &log);
+    let number = eventually(START_LIMIT, "the X server is ready", || {
+        assert!(process.exited().is_none(), "the X server ended at its start");
+        let written = process.log();
+        let (complete, _) = written.rsplit_once('\n')?;
+        complete.lines().find_map(|line| line.trim().parse::<u32>().ok())
+    });
+    sandbox.set("DISPLAY", format!(":{number}"));
+    process
+}
+
+/// A bus that starts nothing by itself but the panel's settings daemon: what a test left out stays out.
+#[track_caller]
+fn start_bus(sandbox: &mut Sandbox) -> Process {
+    let services = sandbox.dir("services");
+    for service in ["org.xfce.Xfconf.service"] {
+        // Without the panel installed there is none, and nobody asks for it.
+        let _ = fs::copy(Path::new(SERVICES).join(service), services.join(service));
+    }
+    let socket = sandbox.join("run/bus");
+    let config = format!(
+        "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
+         \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
+         <busconfig><type>session</type><listen>unix:path={}</listen><auth>EXTERNAL</auth>\
+         <servicedir>{}</servicedir>\
+         <policy context=\"default\"><allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/>\
+         <allow own=\"*\"/></policy></busconfig>\n",
+        socket.display(),
+        services.display(),
+    );
+    let file = sandbox.join("bus.conf");
+    fs::write(&file, config).expect("our own folder can be written");
+    sandbox.set("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", socket.display()));
+    let mut command = sandbox.command("dbus-daemon");
+    command.arg("--nofork").arg("--config-file").arg(&file);
+    let mut process = Process::spawn("dbus-daemon", command, &sandbox.join("dbus-daemon.log"));
+    eventually(START_LIMIT, "the session bus is ready", || {
+        assert!(process.exited().is_none(), "the session bus ended at its start");
+        std::os::unix::net::UnixStream::connect(&socket).ok()
+    });
+    process
+}
+
+/// Listens to every notification, from before the first one can be sent.
+#[track_caller]
+fn start_monitor(sandbox: &Sandbox) -> Process {
+    let mut command = sandbox.command("busctl");
+    command.args(["--user", "--json=short", "--match"]);
+    command
+        .arg("type='method_call',interface='org.freedesktop.Notifications',member='Notify'")
+        .arg("monitor");
+    let process = Process::spawn("busctl monitor", command, &sandbox.join("notifications.log"));
+    eventually(START_LIMIT, "the monitor listens", || process.log().contains("Monitoring bus").then_some(()));
+    process
+}
+
+/// One panel with a tray at a fixed place, so that pictures are alike.
+fn write_panel_layout(sandbox: &Sandbox) {
+    let dir = sandbox.dir("home/.config/xfce4/xfconf/xfce-perchannel-xml");
+    let layout = r#"<?xml version="1.0" encoding="UTF-8"?>
+<channel name="xfce4-panel" version="1.0">
+  <property name="configver" type="int" value="2"/>
+  <property name="panels" type="array">
+    <value type="int" value="1"/>
+    <property name="panel-1" type="empty">
+      <property name="position" type="string" value="p=6;x=0;y=0"/>
+      <property name="length" type="uint" value="100"/>
+      <property name="position-locked" type="bool" value="true"/>
+      <property name="size" type="uint" value="28"/>
+      <property name="plugin-ids" type="array">
+        <value type="int" value="1"/>
+        <value type="int" value="2"/>
+      </property>
+    </property>
+  </property>
+  <property name="plugins" type="empty">
+    <property name="plugin-1" type="string" value="separator">
+      <property name="expand" type="bool" value="true"/>
+    </property>
+    <property name="plugin-2" type="string" value="systray"/>
+  </property>
+</channel>
+"#;
+    fs::write(dir.join("xfce4-panel.xml"), layout).expect("our own folder can be written");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::need_all;
+
+    #[test]
+    fn keeps_secrets_shows_notifications_and_takes_pictures() {
+        if !need_all(Desktop::NEEDS) {
+            return;
+        }
+        let mut desktop = Desktop::start();
+        let attributes = [("service", "test"), ("username", "alice")];
+        assert_eq!(desktop.secret_lookup(&attributes), None);
+        let store = "printf hidden | secret-tool store --label=test service test username alice";
+        desktop.run("sh", &["-c", store]).ok();
+        assert_eq!(desktop.secret_lookup(&attributes).as_deref(), Some("hidden"));
+
+        let call = "gdbus call --session --dest org.freedesktop.Notifications \
+                    --object-path /org/freedesktop/Notifications --method org.freedesktop.Notifications.Notify -- \
+                    app 0 '' 'A title' \"line one\nline 'two'\" '[\"open\", \"Open\"]' '{\"urgency\": <byte 2>}' 5000";
+        desktop.run("sh", &["-c", call]).ok();
+        let notification =
+            eventually(START_LIMIT, "the notification is seen", || desktop.notifications().pop());
+        assert_eq!((notification.app.as_str(), notification.summary.as_str()), ("app", "A title"));
+        assert_eq!(notification.body, "line one\nline 'two'");
+        assert_eq!(notification.actions, ["open", "Open"]);
+        assert_eq!(notification.hints["urgency"]["data"], 2);
+        assert_eq!(desktop.run("dunstctl", &["count", "displayed"]).text(), "1", "the daemon shows it");
+
+        let picture = desktop.sandbox().join("pictures/screen.png");
+        desktop.screenshot(&picture);
+        let bytes = fs::read(&picture).expect("the picture is there");
+        assert_eq!(&bytes[1..4], b"PNG");
+
+        assert!(desktop.tray_items().is_empty());
+        desktop.remove(DesktopPart::Tray);
+        eventually(START_LIMIT, "the tray host is gone", || {
+            (!desktop.wait_for_name("org.kde.StatusNotifierWatcher", Duration::from_secs(1))).then_some(())
+        });
+        desktop.add(DesktopPart::Tray);
+    }
+
+    #[test]
+    fn what_was_left_out_stays_out() {
+        if !need_all(Desktop::NEEDS) {
+            return;
+        }
+        let desktop = Desktop::start_with(&[DesktopPart::WindowManager]);
+        let none = desktop.run("secret-tool", &["lookup", "service", "test"]);
+        assert!(!none.success() && none.stderr().contains("org.freedesktop.secrets"), "{none}");
     }
 }

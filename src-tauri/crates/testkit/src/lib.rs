@@ -18,10 +18,11 @@ mod sandbox;
 mod seed;
 mod snapshot;
 mod sshd;
+mod tray;
 
 pub use annex::{Annex, AnnexVersion, annex_versions, newest_annex};
 pub use deadline::{Deadline, eventually, within};
-pub use desktop::{Desktop, Notification, TrayItem, TrayMenuEntry};
+pub use desktop::{Desktop, DesktopPart, Notification};
 pub use git::Repo;
 pub use judge::Judge;
 pub use need::{need, need_all};
@@ -33,3 +34,4 @@ pub use sandbox::Sandbox;
 pub use seed::seed;
 pub use snapshot::{Entry, Snapshot, differences, snapshot};
 pub use sshd::Sshd;
+pub use tray::{TrayItem, TrayMenuEntry};
