@@ -4,7 +4,7 @@
 // new snapshot, at most every REFRESH_MS. The engine therefore never waits for a window.
 
 import { Api, type Outcome } from "./api";
-import type { Backend, Suggestions, ViewName } from "./backend";
+import { VIEWS, type Backend, type Suggestions, type ViewName } from "./backend";
 import type { Failure } from "./generated/Failure";
 import type { NumberedEvent } from "./generated/NumberedEvent";
 import type { Snapshot } from "./generated/Snapshot";
@@ -22,7 +22,7 @@ export class Live {
   snapshot = $state<Snapshot | null>(null);
   failure = $state<Failure | null>(null);
   suggestions = $state<Suggestions>({ home: "", folder: "", computer: "" });
-  view = $state<ViewName>("overview");
+  view = $state<ViewName>(VIEWS.find((view) => location.hash === `#${view}`) ?? "overview");
   /** Now, for relative times. */
   now = $state(Date.now());
   /** What the live region says. */

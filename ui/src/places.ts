@@ -18,16 +18,20 @@ export interface Place {
   uses: { folder: FolderStatus; status: PlaceStatus }[];
 }
 
-export function placesOf(folders: FolderStatus[]): Place[] {
+/** The places, each once; `byName` takes those that a person calls by one name as one, as the picture does. */
+export function placesOf(folders: FolderStatus[], byName = false): Place[] {
   const places = new Map<string, Place>();
   for (const folder of folders) {
     for (const status of folder.places) {
       // A computer has a UUID for each folder, so its name is what a person knows it by.
-      const id = status.kind === "computer" ? `computer ${status.name}` : status.url || status.uuid || status.name;
+      const computer = status.kind === "computer";
+      const id = computer || byName ? `${computer} ${status.name}` : status.url || status.uuid || status.name;
       const known = places.get(id);
       if (known) {
         known.uses.push({ folder, status });
         known.reachable ||= status.reachable;
+        // What carries files in one folder is shown as such.
+        if (known.kind === "git") known.kind = status.kind;
       } else {
         const { name, kind, url, reachable, since } = status;
         places.set(id, { id, name, kind, url, reachable, since, uses: [{ folder, status }] });

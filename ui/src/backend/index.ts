@@ -14,8 +14,9 @@ export interface Suggestions {
   computer: string;
 }
 
-/** The view that the shell asks for, such as from the tray's menu. */
-export type ViewName = "overview" | "folders" | "places" | "transfers" | "problems" | "settings";
+/** The views, in the order of the sidebar. The shell asks for one by name, such as from the tray's menu. */
+export const VIEWS = ["overview", "folders", "places", "transfers", "problems", "settings"] as const;
+export type ViewName = (typeof VIEWS)[number];
 
 export interface Backend {
   /** Sends a wish and returns its one answer. */

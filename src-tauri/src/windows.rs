@@ -1,0 +1,81 @@
+//! The main window: made when it is opened, destroyed when it is closed. With no window open there is no web process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tauri::{AppHandle, Emitter, Manager, Runtime, WebviewUrl, WebviewWindowBuilder};
+use tokio::sync::Notify;
+use tracing::{info, warn};
+
+use crate::rendering;
+use crate::wish::View;
+
+/// The main window's label, as in tauri.conf.json.
+const MAIN: &str = "main";
+/// The event that asks an open window for a view.
+const VIEW_EVENT: &str = "view";
+/// A window that has not painted by then is taken for blank.
+const FIRST_PAINT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Rings when a window says that its first picture is on the screen.
+#[derive(Clone, Default)]
+pub struct Painted(Arc<Notify>);
+
+impl Painted {
+    /// The window has painted.
+    pub fn ring(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Brings the window to the front, making it if there is none, at this view if one is asked for.
+///
+/// # Errors
+/// The window could not be made.
+pub fn show<R: Runtime>(app: &AppHandle<R>, view: Option<View>) -> Result<()> {
+    if let Some(window) = app.get_webview_window(MAIN) {
+        window.unminimize().context("bringing the window back")?;
+        window.set_focus().context("bringing the window to the front")?;
+        if let Some(view) = view {
+            window.emit(VIEW_EVENT, view).context("asking the window for a view")?;
+        }
+        return Ok(());
+    }
+    let mut config = app
+        .config()
+        .app
+        .windows
+        .iter()
+        .find(|window| window.label == MAIN)
+        .context("tauri.conf.json describes no main window")?
+        .clone();
+    if let Some(view) = view {
+        config.url = WebviewUrl::App(format!("index.html#{}", view.name()).into());
+    }
+    WebviewWindowBuilder::from_config(app, &config)
+        .and_then(WebviewWindowBuilder::build)
+        .context("making the window")?;
+    watch_first_paint(app.clone());
+    Ok(())
+}
+
+/// Some graphics drivers leave the web view blank with DMA-BUF rendering: then starts again once without it.
+fn watch_first_paint<R: Runtime>(app: AppHandle<R>) {
+    if !rendering::may_fall_back() {
+        return;
+    }
+    let painted = app.state::<Painted>().0.clone();
+    tauri::async_runtime::spawn(async move {
+        if tokio::time::timeout(FIRST_PAINT_LIMIT, painted.notified()).await.is_ok() {
+            return;
+        }
+        if app.get_webview_window(MAIN).is_none() {
+            return; // Closed before it could paint.
+        }
+        info!("the window stays blank; starting again with plain rendering");
+        crate::wind_down(&app).await;
+        warn!(error = %rendering::restart_plainly(), "could not start again");
+        app.exit(1);
+    });
+}
