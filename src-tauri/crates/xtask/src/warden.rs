@@ -147,10 +147,15 @@ pub fn keep_watch() -> Result<()> {
     Ok(())
 }
 
-/// Removes a folder in which git-annex may have taken the right to write from files and folders.
+/// Removes a folder, also one in which git-annex has taken the right to write from files and folders.
 pub fn remove_all(folder: &Path) -> io::Result<()> {
-    process::program("chmod", ["-R", "u+w", "--"]).arg(folder).stderr(Stdio::null()).status()?;
-    fs::remove_dir_all(folder)
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            process::program("chmod", ["-R", "u+w", "--"]).arg(folder).stderr(Stdio::null()).status()?;
+            fs::remove_dir_all(folder)
+        }
+        outcome => outcome,
+    }
 }
 
 #[cfg(test)]
