@@ -3,6 +3,8 @@
 //! What others wrote is read as hostile: every parser is bounded, none panics, and what could
 //! leave a directory or break a line is refused where it enters.
 
+#[cfg(any(test, feature = "arbitrary"))]
+pub mod arbitrary;
 pub mod backend;
 pub mod branches;
 pub mod clock;
@@ -11,6 +13,8 @@ pub mod extension;
 pub mod glob;
 pub mod groups;
 pub mod hasher;
+#[cfg(any(test, feature = "arbitrary"))]
+pub mod invariants;
 pub mod journal;
 pub mod key;
 pub mod logs;

@@ -41,17 +41,29 @@ impl Key {
     /// The key of a file by its size, modification time (whole seconds since 1970) and path from
     /// the top of the work tree.
     pub fn worm(size: u64, mtime: u64, path: &[u8]) -> Key {
-        Key::from_parts(Backend::Worm, Some(size), Some(mtime), &readable_name(path))
-            .expect("a sanitized name is short and plain")
+        Key::of_name(Backend::Worm, Some(size), Some(mtime), path)
     }
 
     /// The key of what an address holds.
     pub fn url(url: &[u8], size: Option<u64>) -> Key {
-        Key::from_parts(Backend::Url, size, None, &readable_name(url))
-            .expect("a sanitized name is short and plain")
+        Key::of_name(Backend::Url, size, None, url)
     }
 
-    pub(super) fn serialize_parts(
+    /// A key whose name shows `original`. A name of few bytes can still grow too long when most of
+    /// them have to be escaped (git-annex then fails to store the file); it is cut like a long one.
+    fn of_name(backend: Backend, size: Option<u64>, mtime: Option<u64>, original: &[u8]) -> Key {
+        let name = readable_name(original);
+        let whole = (original.len() <= MAX_READABLE_NAME)
+            .then(|| Key::from_parts(backend.clone(), size, mtime, &name))
+            .flatten();
+        whole.unwrap_or_else(|| {
+            let hash = hex::encode(Md5::digest(original));
+            let name = [&name[..name.len().min(CUT_NAME)], b"-", hash.as_bytes()].concat();
+            Key::from_parts(backend, size, mtime, &name).expect("a cut name is short and plain")
+        })
+    }
+
+    fn serialize_parts(
         backend: Backend,
         size: Option<u64>,
         mtime: Option<u64>,
@@ -92,11 +104,6 @@ fn readable_name(original: &[u8]) -> Vec<u8> {
         for &b in chunk.invalid() {
             name.extend(format!(",{}", 0xdc00 + u32::from(b)).bytes());
         }
-    }
-    if original.len() > MAX_READABLE_NAME {
-        name.truncate(CUT_NAME);
-        name.push(b'-');
-        name.extend(hex::encode(Md5::digest(original)).bytes());
     }
     name
 }

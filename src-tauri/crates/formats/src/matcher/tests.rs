@@ -178,7 +178,7 @@ fn of_contents() {
     ] {
         assert!(!matches(no), "{no} should not match");
     }
-    for bad in ["copies=x", "copies=-1", "copies=a:b", "copies=1:2:3", "lackingcopies=x", "metadata=n"] {
+    for bad in ["copies=x", "copies=-1", "copies=a:b", "copies=1:2:3", "lackingcopies=x", "metadata==x"] {
         let error = parse(bad, Vocabulary::PreferredContent).unwrap_err();
         assert_eq!(error, ParseError::BadValue(bad.into()));
     }

@@ -16,7 +16,8 @@ pub fn escape_file(name: &[u8]) -> Vec<u8> {
     word
 }
 
-/// Reads a name back; which white space a `%` was is lost, it becomes a space.
+/// Reads a name back; which white space a `%` was is lost, it becomes a space;
+/// and two of them in a row cannot be told from a `%`.
 pub fn unescape_file(word: &[u8]) -> Vec<u8> {
     let mut name = Vec::with_capacity(word.len());
     let mut rest = word;
