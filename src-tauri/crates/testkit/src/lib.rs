@@ -19,6 +19,7 @@ mod seed;
 mod snapshot;
 mod sshd;
 mod tray;
+pub mod xmpp_servers;
 
 pub use annex::{Annex, AnnexVersion, annex_versions, newest_annex};
 pub use deadline::{Deadline, eventually, within};

@@ -48,7 +48,7 @@ pub enum Trust {
 }
 
 /// SHA-256 of a certificate in DER, shown as upper-case pairs with colons between.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(pub [u8; 32]);
 
 /// The account's password. Never shown by `Debug`, and wiped when dropped.
@@ -56,15 +56,15 @@ pub struct Fingerprint(pub [u8; 32]);
 pub struct Secret(Zeroizing<String>);
 
 /// 64 random bits that name a device to the others of its account; made at the first login and kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeviceTag([u8; 8]);
 
 /// An account: `user@server`. `Display` is shortened for logs; [`BareJid::as_str`] is the whole.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BareJid(pub(crate) jid::BareJid);
 
 /// A connected client: `user@server/resource`. `Display` is shortened for logs.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FullJid(pub(crate) jid::FullJid);
 
 /// Why a text is no address, tag or fingerprint.
@@ -245,5 +245,55 @@ impl fmt::Display for FullJid {
         // Our own resources are random; other programs put host names into theirs.
         let shown = if self.resource().starts_with("trib-") { self.resource() } else { "…" };
         write!(f, "{}/{shown}", self.to_bare())
+    }
+}
+
+/// `Debug` reaches logs too, so it shows what `Display` shows.
+macro_rules! debug_as_display {
+    ($($name:ident),+) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )+};
+}
+
+debug_as_display!(BareJid, FullJid, DeviceTag, Fingerprint);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_do_not_show_who_it_is() {
+        let jid: BareJid = "alice@p.test".parse().unwrap();
+        let ours = jid.with_resource("trib-1a2b3c4d").unwrap();
+        let phone = jid.with_resource("Alice's phone").unwrap();
+        assert_eq!(format!("{jid} {ours} {phone}"), "a…@p.test a…@p.test/trib-1a2b3c4d a…@p.test/…");
+        assert_eq!(format!("{jid:?} {phone:?}"), "a…@p.test a…@p.test/…");
+        assert_eq!(jid.as_str(), "alice@p.test");
+        let account = format!("{:?} {:?}", Account::new(jid), Secret::new("hunter2".to_owned()));
+        assert!(!account.contains("alice") && !account.contains("hunter2"), "{account}");
+    }
+
+    #[test]
+    fn only_accounts_can_log_in() {
+        for text in ["p.test", "", "@p.test", "alice@", "alice@p.test/phone"] {
+            assert!(text.parse::<BareJid>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn fingerprints_are_read_as_they_are_shown() {
+        let fingerprint = Fingerprint([0xab; 32]);
+        assert_eq!(fingerprint.to_string().parse::<Fingerprint>().unwrap(), fingerprint);
+        assert!("ab:cd".parse::<Fingerprint>().is_err());
+    }
+
+    #[test]
+    fn a_new_device_is_a_new_one() {
+        assert_ne!(DeviceTag::random(), DeviceTag::random());
+        assert_eq!(new_resource().len(), "trib-1a2b3c4d".len());
     }
 }

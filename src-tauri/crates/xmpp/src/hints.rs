@@ -71,7 +71,7 @@ pub struct ReceivedState {
 }
 
 /// Two keyed marks, both under the publisher's repository UUID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FolderMarks {
     /// Says which repository, to those who know its UUID.
     pub folder: [u8; 32],
@@ -151,6 +151,12 @@ impl ObjectId {
     /// The raw bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl fmt::Debug for FolderMarks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}…/{}…", hex::encode(&self.folder[..4]), hex::encode(&self.heads[..4]))
     }
 }
 

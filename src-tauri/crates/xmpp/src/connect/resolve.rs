@@ -213,6 +213,5 @@ mod tests {
     #[test]
     fn names_are_spelt_as_dns_wants_them() {
         assert_eq!(ascii("bücher.example").unwrap(), "xn--bcher-kva.example");
-        assert_eq!(ascii("a\u{0}b").unwrap_err().step, LoginStep::NameLookup);
     }
 }

@@ -60,19 +60,28 @@ pub(crate) async fn handshake(
             let binding = binding(&stream);
             Ok((stream, binding))
         }
-        Err(error) => Err(match (distrust(&error), witness.seen.get()) {
-            (Some(why), Some(fingerprint)) => {
-                fault(LoginCause::Untrusted { why, fingerprint: *fingerprint, source: Arc::new(error) })
+        Err(error) => Err(match witness.verdict.get() {
+            Some(Verdict { fingerprint, refused: Some(refused) }) => {
+                let source = Arc::new(io::Error::new(io::ErrorKind::InvalidData, refused.clone()));
+                fault(LoginCause::Untrusted { why: distrust(refused), fingerprint: *fingerprint, source })
             }
             _ => super::broken(LoginStep::Tls, error),
         }),
     }
 }
 
-/// Decides about certificates, and remembers the one it saw, so that a person can be shown its fingerprint.
+/// Decides about certificates, and remembers how: the handshake's own error may be what became of the connection
+/// after the server was told.
 struct Judge {
     rule: Rule,
-    seen: OnceLock<Fingerprint>,
+    verdict: OnceLock<Verdict>,
+}
+
+/// The certificate that was seen, and why it is not believed.
+#[derive(Debug)]
+struct Verdict {
+    fingerprint: Fingerprint,
+    refused: Option<TlsError>,
 }
 
 enum Rule {
@@ -94,7 +103,7 @@ impl Judge {
                 tokio::task::spawn_blocking(move || authorities(&trust)).await.map_err(io::Error::other)??
             }
         };
-        Ok(Arc::new(Judge { rule, seen: OnceLock::new() }))
+        Ok(Arc::new(Judge { rule, verdict: OnceLock::new() }))
     }
 }
 
@@ -107,16 +116,20 @@ impl ServerCertVerifier for Judge {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        let seen = *self.seen.get_or_init(|| Fingerprint(Sha256::digest(certificate).into()));
-        match &self.rule {
+        let fingerprint = Fingerprint(Sha256::digest(certificate).into());
+        let result = match &self.rule {
             Rule::Authorities(verifier) => {
                 verifier.verify_server_cert(certificate, intermediates, name, ocsp, now)
             }
-            Rule::Pinned(pinned) if *pinned == seen => Ok(ServerCertVerified::assertion()),
+            Rule::Pinned(pinned) if *pinned == fingerprint => Ok(ServerCertVerified::assertion()),
             Rule::Pinned(_) => {
-                Err(TlsError::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(NotThePinned)))))
+                let other = CertificateError::Other(OtherError(Arc::new(NotThePinned)));
+                Err(TlsError::InvalidCertificate(other))
             }
-        }
+        };
+        // A handshake verifies once; should it do so again, the first verdict is the one about the certificate.
+        let _ = self.verdict.set(Verdict { fingerprint, refused: result.as_ref().err().cloned() });
+        result
     }
 
     // A pinned certificate is public: only these signatures prove that the server has its key.
@@ -156,7 +169,7 @@ impl ServerCertVerifier for Judge {
 
 impl fmt::Debug for Judge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Judge").field("seen", &self.seen).finish_non_exhaustive()
+        f.debug_struct("Judge").field("verdict", &self.verdict).finish_non_exhaustive()
     }
 }
 
@@ -188,12 +201,10 @@ fn authorities(trust: &Trust) -> io::Result<Rule> {
     Ok(Rule::Authorities(verifier.map_err(io::Error::other)?))
 }
 
-/// Why a handshake failed over the certificate; `None` when it failed over something else.
-fn distrust(error: &io::Error) -> Option<Distrust> {
-    let TlsError::InvalidCertificate(error) = error.get_ref()?.downcast_ref::<TlsError>()? else {
-        return None;
-    };
-    Some(match error {
+/// What a refusal means to a person.
+fn distrust(refused: &TlsError) -> Distrust {
+    let TlsError::InvalidCertificate(error) = refused else { return Distrust::Other };
+    match error {
         CertificateError::Expired
         | CertificateError::ExpiredContext { .. }
         | CertificateError::NotValidYet
@@ -201,10 +212,11 @@ fn distrust(error: &io::Error) -> Option<Distrust> {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             Distrust::WrongName
         }
-        CertificateError::UnknownIssuer => Distrust::UnknownAuthority,
+        // A bad signature is an authority of a name that we know, but not with the key that we know.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Distrust::UnknownAuthority,
         CertificateError::Other(OtherError(error)) if error.is::<NotThePinned>() => Distrust::NotThePinned,
         _ => Distrust::Other,
-    })
+    }
 }
 
 fn binding(stream: &TlsStream<Cuttable<TcpStream>>) -> ChannelBinding {

@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn capabilities_name_the_states_to_push() {
         let info = own_info(&devices_of(&["9f2c41d07a5be380"]));
-        insta::assert_snapshot!(super::super::text(info), @"");
+        insta::assert_snapshot!(super::super::text(info), @"<query xmlns='http://jabber.org/protocol/disco#info'><identity category='automation' name='Tributary' type='pc' xml:lang='en'/><feature var='http://jabber.org/protocol/caps'/><feature var='http://jabber.org/protocol/disco#info'/><feature var='urn:tributary:xmpp:0'/><feature var='urn:tributary:xmpp:0/state#9f2c41d07a5be380+notify'/><feature var='urn:xmpp:ping'/></query>");
     }
 
     #[test]

@@ -124,10 +124,10 @@ mod tests {
 
     #[test]
     fn requests() {
-        insta::assert_snapshot!(super::super::text(publish("p1", &state(tag()))), @"");
-        insta::assert_snapshot!(super::super::text(configure("c1", tag())), @"");
-        insta::assert_snapshot!(super::super::text(fetch("f1", tag())), @"");
-        insta::assert_snapshot!(super::super::text(delete("d1", tag())), @"");
+        insta::assert_snapshot!(super::super::text(publish("p1", &state(tag()))), @"<iq xmlns='jabber:client' id='p1' type='set'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:tributary:xmpp:0/state#9f2c41d07a5be380'><item id='current'><state xmlns='urn:tributary:xmpp:0' epoch='3' seq='7' tag='9f2c41d07a5be380' time='11'/></item></publish><publish-options><x xmlns='jabber:x:data' type='submit'><field type='hidden' var='FORM_TYPE'><value>http://jabber.org/protocol/pubsub#publish-options</value></field><field var='pubsub#access_model'><value>presence</value></field><field var='pubsub#persist_items'><value>true</value></field></x></publish-options></pubsub></iq>");
+        insta::assert_snapshot!(super::super::text(configure("c1", tag())), @"<iq xmlns='jabber:client' id='c1' type='set'><pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><configure node='urn:tributary:xmpp:0/state#9f2c41d07a5be380'><x xmlns='jabber:x:data' type='submit'><field type='hidden' var='FORM_TYPE'><value>http://jabber.org/protocol/pubsub#node_config</value></field><field var='pubsub#access_model'><value>presence</value></field><field var='pubsub#persist_items'><value>true</value></field></x></configure></pubsub></iq>");
+        insta::assert_snapshot!(super::super::text(fetch("f1", tag())), @"<iq xmlns='jabber:client' id='f1' type='get'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items max_items='1' node='urn:tributary:xmpp:0/state#9f2c41d07a5be380'/></pubsub></iq>");
+        insta::assert_snapshot!(super::super::text(delete("d1", tag())), @"<iq xmlns='jabber:client' id='d1' type='set'><pubsub xmlns='http://jabber.org/protocol/pubsub#owner'><delete node='urn:tributary:xmpp:0/state#9f2c41d07a5be380'/></pubsub></iq>");
     }
 
     fn event(from: &str, node: DeviceTag, state: &State) -> Message {

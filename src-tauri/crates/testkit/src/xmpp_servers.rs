@@ -1,0 +1,59 @@
+//! Real XMPP servers on free ports of the loopback, with an authority of their own and data of their own; never the
+//! system's instance.
+
+mod certificates;
+mod ejabberd;
+mod fault_proxy;
+mod prosody;
+
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+pub use certificates::Authority;
+pub use ejabberd::Ejabberd;
+pub use fault_proxy::FaultProxy;
+pub use prosody::{Prosody, ProsodyOptions};
+
+use crate::deadline::within;
+use crate::process::Process;
+
+/// Generous, as the machine may be busy with other tests.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// What the tests ask of a server, whichever it is.
+pub trait XmppServer {
+    /// The domain of its accounts.
+    fn domain(&self) -> &str;
+    /// The file with the certificate of the authority that signed the server's.
+    fn ca(&self) -> &Path;
+    /// The port where TLS is asked for.
+    fn starttls_port(&self) -> u16;
+    /// The port where TLS begins with the first byte.
+    fn direct_tls_port(&self) -> u16;
+    /// Kills it with SIGKILL, in the middle of whatever it does.
+    fn kill(&mut self);
+    /// Starts it again on the same data and ports, and waits until it answers.
+    fn restart(&mut self);
+    /// What it has logged since the first start.
+    fn log(&self) -> String;
+}
+
+/// Waits until something listens on a port, or the process has ended.
+///
+/// # Panics
+///
+/// With the server's log when it does not come up.
+#[track_caller]
+fn await_port(server: &mut Process, port: u16, log: &Path) {
+    let up = within(START_LIMIT, || match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+        Ok(_) => Some(true),
+        Err(_) => server.exited().map(|_| false),
+    });
+    assert!(
+        up == Some(true),
+        "the server does not answer on port {port}:\n{}\n{}",
+        server.log(),
+        std::fs::read_to_string(log).unwrap_or_default()
+    );
+}

@@ -1,0 +1,181 @@
+//! prosody, as Debian ships it but for its rate limit, which would make every test wait.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::{Authority, XmppServer, await_port};
+use crate::port::free_port;
+use crate::process::{Process, run};
+
+/// The modules of Debian's own file, without `limits`.
+const MODULES: [&str; 14] = [
+    "disco",
+    "roster",
+    "saslauth",
+    "tls",
+    "blocklist",
+    "carbons",
+    "pep",
+    "private",
+    "smacks",
+    "csi_simple",
+    "ping",
+    "time",
+    "version",
+    "posix",
+];
+
+/// A prosody of its own.
+#[derive(Debug)]
+pub struct Prosody {
+    domain: String,
+    ca: PathBuf,
+    starttls_port: u16,
+    direct_tls_port: u16,
+    process: Option<Process>,
+    // Last, so that the folder goes after the process.
+    dir: TempDir,
+}
+
+/// What a test wants to be different.
+#[derive(Debug, Clone, Copy)]
+pub struct ProsodyOptions<'a> {
+    /// Modules that are left out.
+    pub without: &'a [&'a str],
+    /// Lines for the configuration, above the host.
+    pub extra: &'a str,
+    /// For how many days the certificate is valid; negative for one that is not.
+    pub certificate_days: i32,
+    /// The domain that the certificate is for, when that is another one.
+    pub certificate_for: Option<&'a str>,
+}
+
+impl Default for ProsodyOptions<'_> {
+    fn default() -> Self {
+        ProsodyOptions { without: &[], extra: "", certificate_days: 20, certificate_for: None }
+    }
+}
+
+impl Prosody {
+    /// The programs it needs, for [`need_all`](crate::need_all).
+    pub const NEEDS: &'static [&'static str] = &["prosody", "prosodyctl", "openssl"];
+
+    /// Starts a server with these accounts (name and password).
+    ///
+    /// # Panics
+    ///
+    /// With its log when it does not come up.
+    #[track_caller]
+    pub fn start(domain: &str, accounts: &[(&str, &str)]) -> Prosody {
+        Prosody::start_with(domain, accounts, ProsodyOptions::default())
+    }
+
+    /// As [`start`](Self::start), with some things different.
+    ///
+    /// # Panics
+    ///
+    /// With its log when it does not come up.
+    #[track_caller]
+    pub fn start_with(domain: &str, accounts: &[(&str, &str)], options: ProsodyOptions<'_>) -> Prosody {
+        let dir =
+            tempfile::Builder::new().prefix("tributary-prosody-").tempdir().expect("a temporary folder");
+        let authority = Authority::new(dir.path());
+        let (certificate, key) = authority.sign(options.certificate_for.unwrap_or(domain), options.certificate_days);
+        let mut server = Prosody {
+            domain: domain.to_owned(),
+            ca: authority.file(),
+            starttls_port: free_port(),
+            direct_tls_port: free_port(),
+            process: None,
+            dir,
+        };
+        server.configure(&certificate, &key, options);
+        for (user, password) in accounts {
+            let mut command = Command::new("prosodyctl");
+            command.arg("--config").arg(server.config()).args(["register", user, domain, password]);
+            run(command).ok();
+        }
+        server.restart();
+        server
+    }
+
+    fn configure(&self, certificate: &Path, key: &Path, options: ProsodyOptions<'_>) {
+        let dir = self.dir.path().display();
+        let modules = MODULES.iter().filter(|name| !options.without.contains(name));
+        let modules: Vec<String> = modules.map(|name| format!("{name:?}")).collect();
+        // run_as_root: tests may run as root in a container.
+        let config = format!(
+            r#"run_as_root = true
+pidfile = "{dir}/prosody.pid"; data_path = "{dir}/data"
+interfaces = {{ "127.0.0.1" }}; local_interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {starttls} }}; c2s_direct_tls_ports = {{ {direct} }}; s2s_ports = {{ }}
+http_ports = {{ }}; https_ports = {{ }}
+modules_disabled = {{ "s2s" }}
+modules_enabled = {{ {modules} }}
+c2s_require_encryption = true; authentication = "internal_hashed"; allow_registration = false
+log = {{ debug = "{dir}/prosody.log" }}
+ssl = {{ certificate = "{certificate}", key = "{key}" }}
+{extra}
+VirtualHost "{domain}"
+"#,
+            starttls = self.starttls_port,
+            direct = self.direct_tls_port,
+            modules = modules.join(", "),
+            certificate = certificate.display(),
+            key = key.display(),
+            extra = options.extra,
+            domain = self.domain,
+        );
+        fs::create_dir_all(self.dir.path().join("data")).expect("our own folder can be written");
+        fs::write(self.config(), config).expect("our own folder can be written");
+    }
+
+    fn config(&self) -> PathBuf {
+        self.dir.path().join("prosody.cfg.lua")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.dir.path().join("prosody.log")
+    }
+}
+
+impl XmppServer for Prosody {
+    fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    fn ca(&self) -> &Path {
+        &self.ca
+    }
+
+    fn starttls_port(&self) -> u16 {
+        self.starttls_port
+    }
+
+    fn direct_tls_port(&self) -> u16 {
+        self.direct_tls_port
+    }
+
+    fn kill(&mut self) {
+        // Dropping it kills the whole group.
+        self.process = None;
+    }
+
+    #[track_caller]
+    fn restart(&mut self) {
+        self.kill();
+        let mut command = Command::new("prosody");
+        command.arg("-F").arg("--config").arg(self.config());
+        let mut process = Process::spawn("prosody", command, &self.dir.path().join("output"));
+        await_port(&mut process, self.starttls_port, &self.log_file());
+        await_port(&mut process, self.direct_tls_port, &self.log_file());
+        self.process = Some(process);
+    }
+
+    fn log(&self) -> String {
+        fs::read(self.log_file()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+    }
+}
