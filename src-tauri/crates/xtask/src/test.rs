@@ -17,14 +17,14 @@ use crate::{build, checkout, front_end, setup};
 /// CI ends a job after 45 minutes; a little is left to say what was running.
 const LIMIT: Duration = Duration::from_secs(43 * 60);
 
-/// With `--full`: the sizes that are too long for each push.
-const LIMIT_FULL: Duration = Duration::from_secs(6 * 60 * 60);
+/// Elsewhere: a first build on a slow machine, and the sizes of `--full`, may take their time.
+const LIMIT_AT_HOME: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// A check: its name on the command line, what it does, and how.
 struct Step {
     name: &'static str,
     about: &'static str,
-    run: fn(&Bench) -> Result<()>,
+    run: fn(&Checks) -> Result<()>,
 }
 
 /// The quick ones first, so that their message does not wait for the long ones.
@@ -43,7 +43,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// What the steps work with.
-struct Bench {
+struct Checks {
     annex: PathBuf,
     full: bool,
     nextest: bool,
@@ -57,24 +57,25 @@ pub fn command(arguments: &[String]) -> Result<()> {
     let begun = Instant::now();
     let annex = setup::for_test()?;
     let set_up = begun.elapsed();
-    let bench = Bench {
+    let in_ci = std::env::var_os("CI").is_some();
+    let checks = Checks {
         annex,
         full,
         nextest: has_nextest(),
-        deadline: begun + if full { LIMIT_FULL } else { LIMIT },
+        deadline: begun + if in_ci && !full { LIMIT } else { LIMIT_AT_HOME },
         warden: Warden::start()?,
     };
     let mut rows = vec![Row { name: "setup", took: set_up, outcome: Ok(()) }];
     for step in chosen {
         heading(&format!("{}: {}", step.name, step.about));
         let begun = Instant::now();
-        let outcome = (step.run)(&bench);
+        let outcome = (step.run)(&checks);
         if let Err(failure) = &outcome {
             println!("{} FAILED: {failure}", step.name);
         }
         rows.push(Row { name: step.name, took: begun.elapsed(), outcome });
     }
-    summary(&rows, begun.elapsed(), bench.nextest);
+    summary(&rows, begun.elapsed(), checks.nextest);
     let failed: Vec<_> = rows.iter().filter(|row| row.outcome.is_err()).map(|row| row.name).collect();
     if failed.is_empty() { Ok(()) } else { Err(Failure::new(format!("failed: {}", failed.join(", ")))) }
 }
@@ -90,7 +91,7 @@ fn chosen(arguments: &[String]) -> Result<(bool, Vec<&'static Step>)> {
     Ok((full, STEPS.iter().filter(wanted).collect()))
 }
 
-impl Bench {
+impl Checks {
     /// Runs a command in the checkout with the tests' environment.
     fn run(&self, command: &mut Command) -> Result<()> {
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -115,41 +116,43 @@ impl Bench {
     }
 }
 
-fn formatted(bench: &Bench) -> Result<()> {
-    bench.run(&mut cargo(&["fmt", "--all", "--check"]))
+fn formatted(checks: &Checks) -> Result<()> {
+    checks.run(&mut cargo(&["fmt", "--all", "--check"]))
 }
 
-fn linted(bench: &Bench) -> Result<()> {
-    bench.cargo(&["clippy", "--quiet"], &["--all-targets", "--", "--deny", "warnings"])
+fn linted(checks: &Checks) -> Result<()> {
+    checks.cargo(&["clippy", "--quiet"], &["--all-targets", "--", "--deny", "warnings"])
 }
 
-fn rust(bench: &Bench) -> Result<()> {
-    if bench.nextest {
-        bench.cargo(&["nextest", "run"], &["--config-file", "src-tauri/nextest.toml", "--no-fail-fast"])
+fn rust(checks: &Checks) -> Result<()> {
+    if checks.nextest {
+        let profile = if checks.full { "full" } else { "default" };
+        let rest = ["--config-file", "src-tauri/nextest.toml", "--profile", profile, "--no-fail-fast"];
+        checks.cargo(&["nextest", "run"], &rest)
     } else {
-        bench.cargo(&["test"], &["--no-fail-fast"])
+        checks.cargo(&["test"], &["--no-fail-fast"])
     }
 }
 
-fn doctests(bench: &Bench) -> Result<()> {
+fn doctests(checks: &Checks) -> Result<()> {
     // `cargo test` has run them in the step before.
-    if bench.nextest { bench.cargo(&["test", "--doc"], &[]) } else { Ok(()) }
+    if checks.nextest { checks.cargo(&["test", "--doc"], &[]) } else { Ok(()) }
 }
 
-fn windows(bench: &Bench) -> Result<()> {
+fn windows(checks: &Checks) -> Result<()> {
     let ui = checkout::front_end();
-    bench.run(front_end::npm(&["run", "--silent", "check"]).current_dir(&ui))?;
-    bench.run(front_end::npm(&["run", "--silent", "test"]).current_dir(&ui))
+    checks.run(front_end::npm(&["run", "--silent", "check"]).current_dir(&ui))?;
+    checks.run(front_end::npm(&["run", "--silent", "test"]).current_dir(&ui))
 }
 
-fn documented(bench: &Bench) -> Result<()> {
+fn documented(checks: &Checks) -> Result<()> {
     let mut command = cargo(&["doc", "--quiet", "--no-deps"]);
     command.args(build::locked()).args(build::EVERYTHING).env("RUSTDOCFLAGS", "--deny warnings");
-    bench.run(&mut command)
+    checks.run(&mut command)
 }
 
 /// Generates the types afresh beside the checkout and compares.
-fn bindings(bench: &Bench) -> Result<()> {
+fn bindings(checks: &Checks) -> Result<()> {
     let fresh = checkout::target().join("generated-types");
     match std::fs::remove_dir_all(&fresh) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -159,7 +162,7 @@ fn bindings(bench: &Bench) -> Result<()> {
     }
     let mut command = cargo(&["test", "--quiet"]);
     command.args(build::locked()).args(build::EVERYTHING).args(["--lib", "export_bindings"]);
-    bench.run(command.env("TS_RS_EXPORT_DIR", &fresh))?;
+    checks.run(command.env("TS_RS_EXPORT_DIR", &fresh))?;
     let kept = checkout::front_end().join("src/generated");
     let mut differing = differing(&kept, &fresh)?;
     if differing.is_empty() {
