@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// Called with the number of bytes that moved since the last call. May be called often: it must be cheap.
-/// A call with 0 is a sign of life.
+/// Called with the number of bytes that moved since the last call; what a resumed transfer finds in place already
+/// counts as moved at its start. May be called often: it must be cheap. A call with 0 is a sign of life.
 pub type Meter<'a> = dyn Fn(u64) + Sync + 'a;
 
 /// A meter for callers that do not look.

@@ -1,5 +1,6 @@
 //! Contents of keys in git remotes: on a local path, and over git-annex's P2P protocol.
 
+mod incoming;
 pub mod local;
 pub mod p2p;
 pub mod ssh;
@@ -56,6 +57,18 @@ pub enum ContentsError {
     Refused {
         /// What was said, in one line.
         said: String,
+    },
+    /// It does not let us in: a person has to act.
+    #[error("the remote does not let us in: {said}")]
+    Auth {
+        /// What was said, in one line.
+        said: String,
+    },
+    /// Somebody else is storing the same content there: look again soon.
+    #[error("{key} is just being stored there by somebody else")]
+    Busy {
+        /// The key.
+        key: Key,
     },
     /// No room: here for a retrieve, there for a store.
     #[error("no room left")]

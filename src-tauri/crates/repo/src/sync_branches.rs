@@ -43,6 +43,28 @@ pub fn merge_candidates(
     Ok(candidates)
 }
 
+/// The branch to check out of a remote that was fetched: `master` or `main`, else the first by name that is no
+/// git-annex's; None when it has none.
+pub fn branch_at(git: &git2::Repository, remote: &str) -> Result<Option<String>, RefError> {
+    let prefix = format!("refs/remotes/{remote}/");
+    let refused = |source| RefError::Refused { name: prefix.clone(), source };
+    let mut names = std::collections::BTreeSet::new();
+    for reference in git.references_glob(&format!("{prefix}*")).map_err(refused)? {
+        let reference = reference.map_err(refused)?;
+        let Some(short) = reference.name().ok().and_then(|name| name.strip_prefix(&prefix)) else { continue };
+        let short = short.strip_prefix("synced/").unwrap_or(short);
+        if short != ANNEX
+            && short != "HEAD"
+            && !short.starts_with("refs-synced/")
+            && !short.starts_with("adjusted/")
+        {
+            names.insert(short.to_owned());
+        }
+    }
+    let usual = ["master", "main"].into_iter().find(|name| names.contains(*name)).map(str::to_owned);
+    Ok(usual.or_else(|| names.into_iter().next()))
+}
+
 /// The refs `PREFIX UUID/BRANCH`, which git-annex's assistant pushes to when all else failed.
 fn left_by_assistants(git: &git2::Repository, prefix: &str, branch: &str) -> Result<Vec<Oid>, RefError> {
     let refused = |source| RefError::Refused { name: prefix.to_owned(), source };

@@ -1,15 +1,17 @@
 //! Contents of a git remote over ssh: `git-annex-shell` started there, and the P2P protocol spoken to it
 //! (`annex-format` 9.3).
 
+use std::ffi::OsString;
 use std::ops::{Deref, DerefMut};
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 
 use tributary_formats::uuid::RepoUuid;
 
 use super::ContentsError;
 use super::p2p::P2p;
-use crate::cancel::Cancel;
-use crate::remote::SshUrl;
+use crate::cancel::{Cancel, KillOnCancel, no_meter};
+use crate::remote::{RemoteError, SshUrl};
+use crate::transport::process;
 
 /// What `git-annex-shell configlist` says of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,15 +26,36 @@ pub enum Discovered {
 
 /// A P2P connection over ssh. Dropping it ends the server in good order.
 pub struct SshContents {
-    p2p: P2p,
+    /// Taken when dropped: the server ends when its input does, and only then can be waited for.
+    p2p: Option<P2p>,
     child: Child,
+    kill: Option<KillOnCancel>,
 }
 
 /// Asks the server which repository is at the path. Honours GIT_SSH, GIT_SSH_COMMAND and core.sshCommand.
 pub fn discover(git: &git2::Repository, url: &SshUrl, cancel: &Cancel) -> Result<Discovered, ContentsError> {
-    let _ = (git, url, cancel);
-    todo!()
+    let mut command = ssh_command(git, url, &format!("git-annex-shell 'configlist' {}", quoted(&url.path)));
+    let ended = process::run(&mut command, &no_meter, cancel).map_err(from_process)?;
+    if !ended.success {
+        let missing = ["git-annex-shell: not found", "git-annex-shell: command not found"];
+        if ended.code == Some(NOT_FOUND) || missing.iter().any(|words| ended.stderr.contains(words)) {
+            return Ok(Discovered::NoShell);
+        }
+        return Err(from_process(process::classify(&url.host, &ended.stderr)));
+    }
+    let output = String::from_utf8_lossy(&ended.stdout);
+    let uuid = output.lines().find_map(|line| line.strip_prefix("annex.uuid="));
+    Ok(match uuid.map(str::trim) {
+        None | Some("") => Discovered::NoUuid,
+        Some(uuid) => Discovered::Annexed(
+            RepoUuid::parse(uuid)
+                .map_err(|cause| ContentsError::Protocol { said: format!("annex.uuid: {cause}") })?,
+        ),
+    })
 }
+
+/// A shell's exit code for a command it does not find.
+const NOT_FOUND: i32 = 127;
 
 impl SshContents {
     /// Starts `git-annex-shell p2pstdio` there. Cancelling the token kills the connection.
@@ -43,8 +66,38 @@ impl SshContents {
         expected: &RepoUuid,
         cancel: &Cancel,
     ) -> Result<SshContents, ContentsError> {
-        let _ = (git, url, here, expected, cancel);
-        todo!()
+        let remote = format!(
+            "git-annex-shell 'p2pstdio' {} {} --uuid {}",
+            quoted(&url.path),
+            quoted(here.as_str()),
+            quoted(expected.as_str())
+        );
+        let mut command = ssh_command(git, url, &remote);
+        // What it says on stderr is for the log of whoever started us: a pipe that nobody reads would fill up.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let (mut child, kill) = process::spawn(&mut command, cancel).map_err(ContentsError::Local)?;
+        let reader = child.stdout.take().expect("it is piped");
+        let writer = child.stdin.take().expect("it is piped");
+        let p2p = P2p::connect(Box::new(reader), Box::new(writer), expected);
+        // From here on the drop of the value ends the child, also when connecting failed.
+        let mut contents = SshContents { p2p: None, child, kill: Some(kill) };
+        match p2p {
+            Ok(p2p) => contents.p2p = Some(p2p),
+            Err(_) if cancel.is_cancelled() => return Err(ContentsError::Cancelled),
+            Err(cause) => return Err(cause),
+        }
+        Ok(contents)
+    }
+}
+
+impl Drop for SshContents {
+    fn drop(&mut self) {
+        // Its input ends, and so does the server; a lock that it held is released then. One that hangs is killed by
+        // the token.
+        drop(self.p2p.take());
+        if let Some(kill) = self.kill.take() {
+            let _ = process::wait(&mut self.child, kill);
+        }
     }
 }
 
@@ -52,13 +105,59 @@ impl Deref for SshContents {
     type Target = P2p;
 
     fn deref(&self) -> &P2p {
-        &self.p2p
+        self.p2p.as_ref().expect("it is there until the drop")
     }
 }
 
 impl DerefMut for SshContents {
     fn deref_mut(&mut self) -> &mut P2p {
-        let _ = &self.child;
-        &mut self.p2p
+        self.p2p.as_mut().expect("it is there until the drop")
+    }
+}
+
+/// Git's order: GIT_SSH_COMMAND, core.sshCommand (both for a shell), GIT_SSH (a program), ssh.
+fn ssh_command(git: &git2::Repository, url: &SshUrl, remote_command: &str) -> Command {
+    let configured = || git.config().and_then(|config| config.get_string("core.sshCommand")).ok();
+    let for_shell = std::env::var_os("GIT_SSH_COMMAND").or_else(|| configured().map(OsString::from));
+    let mut command = match (for_shell, std::env::var_os("GIT_SSH")) {
+        (Some(line), _) => {
+            let mut shell = Command::new("sh");
+            let mut script = line.clone();
+            script.push(" \"$@\"");
+            shell.arg("-c").arg(script).arg(line);
+            shell
+        }
+        (None, Some(program)) => Command::new(program),
+        (None, None) => {
+            let mut ssh = Command::new("ssh");
+            ssh.args(["-o", "BatchMode=yes", "-T"]);
+            ssh
+        }
+    };
+    if let Some(port) = url.port {
+        command.arg("-p").arg(port.to_string());
+    }
+    command.arg(&url.host).arg(remote_command);
+    process::ask_nothing(&mut command, git);
+    command
+}
+
+/// One word for the server's shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn from_process(cause: RemoteError) -> ContentsError {
+    match cause {
+        RemoteError::Cancelled => ContentsError::Cancelled,
+        RemoteError::Auth { said, .. } => ContentsError::Auth { said },
+        RemoteError::NotRepository { .. } => ContentsError::NoContents,
+        RemoteError::Full { .. } => ContentsError::Full,
+        RemoteError::ReadOnly { said, .. } => ContentsError::Refused { said },
+        RemoteError::Local(cause) => ContentsError::Local(std::io::Error::other(cause)),
+        RemoteError::Unreachable { said, .. }
+        | RemoteError::Corrupt { said, .. }
+        | RemoteError::Hostile { said, .. }
+        | RemoteError::Other { said, .. } => ContentsError::Unreachable { said },
     }
 }

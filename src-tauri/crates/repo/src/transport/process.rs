@@ -4,9 +4,10 @@
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
-use rustix::process::Pid;
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::cancel::{Cancel, KillOnCancel, Meter};
 use crate::remote::{GitRemote, RemoteError, RemoteKind};
@@ -15,6 +16,7 @@ use crate::remote::{GitRemote, RemoteError, RemoteKind};
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) success: bool,
+    pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     /// At most [`MAX_COMPLAINT`] bytes of it: the last ones.
     pub(crate) stderr: String,
@@ -98,12 +100,20 @@ pub(crate) fn run(command: &mut Command, meter: &Meter<'_>, cancel: &Cancel) -> 
         let complaints = complaints.join().expect("reading does not panic");
         (read.map(|_| output), complaints)
     });
-    drop(kill);
-    let status = child.wait().map_err(local)?;
+    let status = wait(&mut child, kill).map_err(local)?;
     if cancel.is_cancelled() {
         return Err(RemoteError::Cancelled);
     }
-    Ok(Ended { success: status.success(), stdout: stdout.map_err(local)?, stderr })
+    Ok(Ended { success: status.success(), code: status.code(), stdout: stdout.map_err(local)?, stderr })
+}
+
+/// Waits for a child's end. The token can kill it until it has ended, and not after its id is free for another.
+pub(crate) fn wait(child: &mut Child, kill: KillOnCancel) -> std::io::Result<ExitStatus> {
+    let id = WaitId::Pid(Pid::from_child(child));
+    // Without reaping, so that the id stays its own.
+    while let Err(Errno::INTR) = waitid(id.clone(), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
+    drop(kill);
+    child.wait()
 }
 
 fn read_complaints(stderr: impl Read, meter: &Meter<'_>) -> String {
