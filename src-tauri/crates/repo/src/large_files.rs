@@ -1,8 +1,17 @@
 //! Annex or git? And with which backend, and unlocked or not: the rules for files that are added.
 //!
-//! Source: `annex-format` 7.2: git configuration, then `.gitattributes`, then config.log; the rule for dotfiles.
+//! Each rule is looked for in the git configuration, then in `.gitattributes`, then in config.log. Source:
+//! `annex-format` 7.2. What an expression asks of a file's MIME type is not known here and matches nothing.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use git2::{AttrCheckFlags, AttrValue};
 use tributary_formats::backend::Backend;
+use tributary_formats::hasher::KeyHasher;
+use tributary_formats::logs::MapLog;
+use tributary_formats::matcher::{self, Expression, Facts, ParseError, Vocabulary};
 use tributary_formats::tree_path::TreePath;
 
 use crate::annex_branch::ReadError;
@@ -12,6 +21,13 @@ use crate::repository::Repository;
 /// `.gitattributes` are looked up for each path.
 pub struct AddRules<'r> {
     repo: &'r Repository,
+    dotfiles: bool,
+    /// `annex.largefiles` of the git configuration, which goes before the attribute.
+    large_here: Option<Rule>,
+    /// `annex.largefiles` of config.log.
+    large_everywhere: Option<Rule>,
+    unlocked: Option<Rule>,
+    backend: Backend,
 }
 
 /// What a rule may ask about the file.
@@ -23,28 +39,116 @@ pub struct Candidate<'a> {
     pub size: u64,
 }
 
+impl Facts for Candidate<'_> {
+    fn path(&self) -> Option<&TreePath> {
+        Some(self.path)
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(self.size)
+    }
+}
+
+/// An expression, or why it is none.
+struct Rule(Result<Expression, ParseError>);
+
 impl<'r> AddRules<'r> {
     /// Reads the rules.
     pub fn load(repo: &'r Repository) -> Result<AddRules<'r>, ReadError> {
-        let _ = repo;
-        todo!()
+        let config = MapLog::parse(&repo.annex_branch().read(b"config.log")?);
+        let here = |name: &str| repo.git_config_get(name);
+        let everywhere =
+            |name: &str| config.get_text(name).filter(|value| !value.is_empty()).map(str::to_owned);
+        let dotfiles = repo
+            .git_config_bool("annex.dotfiles")
+            .unwrap_or_else(|| everywhere("annex.dotfiles").is_some_and(|value| is_true(&value)));
+        let backend = here("annex.backend").and_then(|name| makeable(name.split_whitespace().next()?));
+        Ok(AddRules {
+            repo,
+            dotfiles,
+            large_here: here("annex.largefiles").map(|text| Rule::parse(&text)),
+            large_everywhere: everywhere("annex.largefiles").map(|text| Rule::parse(&text)),
+            unlocked: here("annex.addunlocked")
+                .or_else(|| everywhere("annex.addunlocked"))
+                .map(|text| Rule::parse(&text)),
+            backend: backend.unwrap_or(Backend::SHA256E),
+        })
     }
 
-    /// Whether the file's content goes to the annex; otherwise it goes into git.
+    /// Whether the file's content goes to the annex; otherwise it goes into git. Without any rule all but dotfiles
+    /// goes to the annex, as `git annex add` has it.
     pub fn is_large(&self, file: Candidate<'_>) -> bool {
-        let _ = (file, self.repo);
-        todo!()
+        self.by_rule(file).unwrap_or_else(|| !self.is_kept_dotfile(file.path))
     }
 
-    /// The backend for the file: its `annex.backend` attribute, else the configured one, else SHA256E.
+    /// As [`AddRules::is_large`], but None when no rule says anything: then plain `git add` takes a new file into git.
+    pub fn by_rule(&self, file: Candidate<'_>) -> Option<bool> {
+        let attribute = match &self.large_here {
+            Some(_) => None,
+            None => self.attribute(file.path, "annex.largefiles").map(|text| Rule::parse(&text)),
+        };
+        let rule = self.large_here.as_ref().or(attribute.as_ref()).or(self.large_everywhere.as_ref())?;
+        Some(!self.is_kept_dotfile(file.path) && rule.matches(file))
+    }
+
+    /// The backend for the file: its `annex.backend` attribute, else the configured one, else SHA256E. One whose keys
+    /// cannot be made here is passed over.
     pub fn backend_for(&self, path: &TreePath) -> Backend {
-        let _ = path;
-        todo!()
+        let attribute = self.attribute(path, "annex.backend").and_then(|name| makeable(&name));
+        attribute.unwrap_or_else(|| self.backend.clone())
     }
 
-    /// Whether the file is added unlocked, as a plain file.
+    /// Whether the file is added unlocked, as a plain file. Without a rule it is, as git-annex's assistant has it.
     pub fn add_unlocked(&self, file: Candidate<'_>) -> bool {
-        let _ = file;
-        todo!()
+        self.unlocked.as_ref().is_none_or(|rule| rule.matches(file))
     }
+
+    /// Why one of the rules cannot be read. Then it is taken to match everything: content in the annex, in a plain
+    /// file, can still be moved to git, not the other way round.
+    pub fn unreadable_rule(&self) -> Option<&ParseError> {
+        let rules = [&self.large_here, &self.large_everywhere, &self.unlocked];
+        rules.into_iter().flatten().find_map(|rule| rule.0.as_ref().err())
+    }
+
+    /// A dotfile, or a file below a dot directory, that belongs into git.
+    fn is_kept_dotfile(&self, path: &TreePath) -> bool {
+        !self.dotfiles && path.components().any(|name| name.starts_with(b"."))
+    }
+
+    fn attribute(&self, path: &TreePath, name: &str) -> Option<String> {
+        let path = Path::new(OsStr::from_bytes(path.as_bytes()));
+        let value = self.repo.git().get_attr_bytes(path, name, AttrCheckFlags::FILE_THEN_INDEX).ok()?;
+        match AttrValue::from_bytes(value) {
+            AttrValue::String(text) => Some(text.to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl Rule {
+    fn parse(text: &str) -> Rule {
+        match text.trim() {
+            // A plain yes or no, which `annex.addunlocked` may be.
+            text if is_true(text) => Rule(matcher::parse("anything", Vocabulary::LargeFiles)),
+            text if is_false(text) => Rule(matcher::parse("nothing", Vocabulary::LargeFiles)),
+            text => Rule(matcher::parse(text, Vocabulary::LargeFiles)),
+        }
+    }
+
+    fn matches(&self, file: Candidate<'_>) -> bool {
+        self.0.as_ref().map_or(true, |expression| expression.matches_file(&file))
+    }
+}
+
+fn is_true(text: &str) -> bool {
+    ["true", "yes", "on", "1"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+fn is_false(text: &str) -> bool {
+    ["false", "no", "off", "0"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+/// The backend, if its keys can be made here.
+fn makeable(name: &str) -> Option<Backend> {
+    Backend::parse(name).filter(|backend| KeyHasher::new(backend).is_some() || *backend == Backend::Worm)
 }

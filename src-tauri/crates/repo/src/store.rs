@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 use tributary_formats::backend::Backend;
+use tributary_formats::data_size::parse_data_size;
 use tributary_formats::extension::ExtensionRule;
 use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
@@ -23,13 +24,15 @@ use crate::repository::Repository;
 pub(crate) mod frozen;
 mod ingest;
 pub(crate) mod other_tmp;
-mod reserve;
 mod verify;
 
 pub use ingest::{IngestError, Ingested};
 pub use verify::Verdict;
 
 use frozen::Sharing;
+
+/// What git-annex leaves free when `annex.diskreserve` is not set, or cannot be read: bytes.
+const DEFAULT_RESERVE: u64 = 100_000_000;
 
 /// The contents of one repository. Cheap to clone, and can be used from many threads at once.
 #[derive(Debug, Clone)]
@@ -55,7 +58,10 @@ impl ObjectStore {
                 max_length: number("annex.maxextensionlength").unwrap_or(default.max_length),
                 max_count: number("annex.maxextensions").unwrap_or(default.max_count),
             },
-            reserve: reserve::parse(repo.git_config_get("annex.diskreserve").as_deref()),
+            reserve: repo
+                .git_config_get("annex.diskreserve")
+                .and_then(|size| parse_data_size(&size))
+                .unwrap_or(DEFAULT_RESERVE),
         }
     }
 

@@ -60,6 +60,24 @@ impl Repository {
         Ok(repo)
     }
 
+    /// Makes `path` (made when missing) a git-annex repository without any commit, to clone a folder into.
+    ///
+    /// # Errors
+    /// [`CreateError::AlreadyRepository`] when there is one.
+    pub fn init_empty(path: &Path, setup: &Setup) -> Result<Repository, CreateError> {
+        fs::create_dir_all(path).map_err(at(path))?;
+        if path.join(".git").symlink_metadata().is_ok() {
+            return Err(CreateError::AlreadyRepository { path: path.to_owned() });
+        }
+        outside_annexed(path)?;
+        let mut options = RepositoryInitOptions::new();
+        options.initial_head("master").external_template(false).no_reinit(true);
+        let git = git2::Repository::init_opts(path, &options)?;
+        let repo = Repository::from_parts(git, fresh_uuid());
+        repo.finish_init(setup, Vec::new())?;
+        Ok(repo)
+    }
+
     /// Makes the git repository or clone at `path` a git-annex repository: fresh UUID, filter, attributes,
     /// and its line in uuid.log. History and work tree are left alone. One that is annexed already is opened as it is.
     ///

@@ -1,0 +1,94 @@
+//! Annex or git, which backend, locked or not: the same answers as `git annex add`.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use tributary_formats::tree_path::TreePath;
+use tributary_repo::Repository;
+use tributary_repo::large_files::{AddRules, Candidate};
+use tributary_testkit::{Annex, annex_versions};
+
+/// Files with their sizes.
+const FILES: [(&str, u64); 8] = [
+    ("a.txt", 3),
+    ("b.dat", 3),
+    ("big.txt", 2000),
+    (".dot", 3),
+    (".dir/file.dat", 2000),
+    ("sub/.gitignore", 3),
+    ("sub/c.dat", 2000),
+    ("attr/d.dat", 3),
+];
+
+#[test]
+fn the_same_answers_as_git_annex() {
+    let attributes = "*.dat annex.largefiles=anything annex.backend=SHA512E\nattr/* annex.largefiles=nothing\n\
+                      sub/* annex.largefiles=(largerthan=1kb)\n";
+    let cases: [(&str, &[(&str, &str)], &[(&str, &str)], &str); 8] = [
+        ("nothing set", &[], &[], ""),
+        ("git configuration", &[("annex.largefiles", "largerthan=1kb")], &[], ""),
+        ("for all clones", &[], &[("annex.largefiles", "largerthan=1kb and not include=*.txt")], ""),
+        ("attributes", &[], &[("annex.largefiles", "nothing")], attributes),
+        ("configuration before attributes", &[("annex.largefiles", "include=*.txt")], &[], attributes),
+        ("dotfiles too", &[("annex.dotfiles", "true")], &[("annex.largefiles", "exclude=*/.gitignore")], ""),
+        ("unlocked for all clones", &[("annex.backend", "MD5")], &[("annex.addunlocked", "true")], ""),
+        ("some unlocked", &[("annex.addunlocked", "include=*.txt")], &[("annex.addunlocked", "true")], ""),
+    ];
+    for version in annex_versions() {
+        let annex = Annex::new(&version);
+        for (number, (name, here, everywhere, attributes)) in cases.iter().enumerate() {
+            let dir = annex.sandbox().join(format!("repo{number}"));
+            annex.init(&dir, "here");
+            // What git-annex does when nothing is set is its assistant's business and differs from its `add`.
+            annex.annex(&dir, ["config", "--set", "annex.addunlocked", "false"]);
+            for (name, value) in *here {
+                annex.git(&dir, ["config", name, value]);
+            }
+            for (name, value) in *everywhere {
+                annex.annex(&dir, ["config", "--set", name, value]);
+            }
+            fs::write(dir.join(".gitattributes"), attributes).unwrap();
+            annex.git(&dir, ["add", ".gitattributes"]);
+            for (file, size) in FILES {
+                fs::create_dir_all(dir.join(file).parent().unwrap()).unwrap();
+                fs::write(dir.join(file), vec![b'x'; size as usize]).unwrap();
+            }
+            annex.annex(&dir, ["add", "."]);
+            let listed = annex.annex(&dir, ["find", "--include=*", "--format=${file}\t${key}\n"]);
+            let annexed: BTreeMap<&str, &str> =
+                listed.lines().filter_map(|line| line.split_once('\t')).collect();
+
+            let repo = Repository::open(&dir).unwrap();
+            let rules = AddRules::load(&repo).unwrap();
+            assert!(rules.unreadable_rule().is_none());
+            for (file, size) in FILES {
+                let path = TreePath::new(file).unwrap();
+                let candidate = Candidate { path: &path, size };
+                let key = annexed.get(file);
+                let which = format!("{name}: {file} with git-annex {}", version.name);
+                assert_eq!(rules.is_large(candidate), key.is_some(), "{which}");
+                if let Some(key) = key {
+                    let unlocked = dir.join(file).symlink_metadata().unwrap().is_file();
+                    assert_eq!(rules.add_unlocked(candidate), unlocked, "{which}");
+                    let backend = rules.backend_for(&path);
+                    assert!(key.starts_with(&format!("{backend}-")), "{which}: {key}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_cannot_be_read_keeps_contents_out_of_git() {
+    for version in annex_versions() {
+        let annex = Annex::new(&version);
+        let dir = annex.sandbox().join("repo");
+        annex.init(&dir, "here");
+        annex.git(&dir, ["config", "annex.largefiles", "largerthan=1kb and somethingnew=1"]);
+        let repo = Repository::open(&dir).unwrap();
+        let rules = AddRules::load(&repo).unwrap();
+        assert!(rules.unreadable_rule().is_some());
+        let path = TreePath::new("f").unwrap();
+        assert!(rules.is_large(Candidate { path: &path, size: 3 }));
+    }
+}
