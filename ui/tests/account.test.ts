@@ -81,7 +81,7 @@ describe("first run", () => {
     await screen.findByRole("navigation");
     expect(backend.asked.filter((c) => c.type !== "status").map((c) => c.type)).toEqual(["addFolder", "login", "addGitRemote"]);
     expect(backend.asked).toContainEqual({
-      type: "addGitRemote", folder: "/home/ann/Sync", name: "drive", url: "/media/ann/stick/sync.git", contents: true,
+      type: "addGitRemote", folder: "/home/ann/Sync", name: "drive", url: "/media/ann/stick/Sync.git", contents: true,
     });
   });
 

@@ -109,7 +109,7 @@ describe("folders", () => {
     const { user } = await open("upToDate");
     await go(user, /Folders/);
     await user.click(within(screen.getByRole("article", { name: /Trip/ })).getByRole("button", { name: "Add a place…" }));
-    const path = screen.getByLabelText("Folder on the drive or network");
+    const path = screen.getByLabelText("Transfer point on the drive or network folder");
     await user.type(path, "relative");
     await user.click(screen.getByRole("button", { name: "Add" }));
     expect(screen.getByText("Say where it is: a path that starts with /.")).toBeTruthy();

@@ -184,7 +184,7 @@ export function mock(name: string): MockBackend {
       return () => views.delete(callback);
     },
     suggestions: async () => ({ home: "/home/ann", folder: "/home/ann/Sync", computer: "laptop" }),
-    chooseFolder: async () => "/media/ann/stick/sync.git",
+    chooseFolder: async () => "/media/ann/stick",
     openFolder: async () => {},
     painted: async () => {},
     close: async () => {},
