@@ -6,9 +6,10 @@
 //! A key can come from anybody who may push to the repository, and its file name is joined to
 //! directories here. So the parser is stricter than git-annex's where that costs no real key. It
 //! refuses: control characters, backend names of other characters than [`Backend::parse`] takes,
-//! numbers over 64 bits or with leading zeros, one chunk field without the other, and keys whose
-//! [`Key::key_file`] has more than [`MAX_KEY_FILE_LEN`] bytes. What is left is written back byte
-//! for byte, and its file name never is `.` or `..` and never holds `/` or NUL.
+//! numbers over 64 bits (times over 63, as git-annex reads them) or with leading zeros, one chunk
+//! field without the other, and keys whose [`Key::key_file`] has more than [`MAX_KEY_FILE_LEN`]
+//! bytes. What is left is written back byte for byte, and its file name never is `.` or `..` and
+//! never holds `/` or NUL.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +24,9 @@ mod place;
 
 /// The longest file name made from a key, in bytes: what common file systems take.
 pub const MAX_KEY_FILE_LEN: usize = 255;
+
+/// The latest modification time that git-annex can hold, in seconds since 1970.
+const MAX_MTIME: u64 = i64::MAX as u64;
 
 /// The name of one content. Cheap to clone; ordered by its serialized bytes.
 #[derive(Clone)]
@@ -127,6 +131,9 @@ impl Key {
 
     /// Takes a key whose fields are right, if its name and its length are.
     fn check(parts: Parts) -> Option<Key> {
+        if parts.mtime.is_some_and(|mtime| mtime > MAX_MTIME) {
+            return None;
+        }
         let key = Key(Arc::new(parts));
         let extension = key.name().len() - key.digest_hex().len();
         if extension > MAX_KEY_EXTENSION || key.key_file_len() > MAX_KEY_FILE_LEN {

@@ -3,8 +3,8 @@
 //! Terms with `and`, `or`, `not` and parentheses. As in git-annex (by experiment, 10.20261026):
 //! `and` and `or` bind equally and from the left, two terms side by side are joined by `and`,
 //! parentheses are words of their own wherever they stand (so globs cannot hold them), and an
-//! operand that is missing matches anything. The grammar therefore refuses nothing; a term that is
-//! not known does.
+//! operand that is missing matches anything. The grammar therefore refuses nothing; terms that are
+//! not known are refused.
 
 use crate::tree_path::TreePath;
 use crate::uuid::RepoUuid;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use md5::{Digest, Md5};
 
-use super::{Chunk, Key, Parts};
+use super::{Chunk, Key, MAX_MTIME, Parts};
 use crate::backend::Backend;
 
 /// Names over this many bytes are cut and told apart by a hash.
@@ -41,7 +41,7 @@ impl Key {
     /// The key of a file by its size, modification time (whole seconds since 1970) and path from
     /// the top of the work tree.
     pub fn worm(size: u64, mtime: u64, path: &[u8]) -> Key {
-        Key::of_name(Backend::Worm, Some(size), Some(mtime), path)
+        Key::of_name(Backend::Worm, Some(size), Some(mtime.min(MAX_MTIME)), path)
     }
 
     /// The key of what an address holds.

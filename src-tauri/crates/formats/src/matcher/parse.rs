@@ -4,7 +4,7 @@ use super::{Expression, Join, Node, Term, Vocabulary};
 
 /// The longest expression that is read, in bytes.
 pub const MAX_EXPRESSION_LEN: usize = 65536;
-/// The deepest nesting of parentheses that is read.
+/// The deepest nesting that is read.
 const MAX_DEPTH: usize = 100;
 
 /// Why a text is no expression.
@@ -29,7 +29,7 @@ pub fn parse(text: &str, vocabulary: Vocabulary) -> Result<Expression, ParseErro
     if text.len() > MAX_EXPRESSION_LEN {
         return Err(ParseError::TooLarge);
     }
-    let mut parser = Parser { words: words(text).peekable(), vocabulary, depth: 0 };
+    let mut parser = Parser { words: words(text).peekable(), vocabulary, open: 0, depth: 0 };
     parser.chain().map(Expression)
 }
 
@@ -47,6 +47,8 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 struct Parser<'a, I: Iterator<Item = &'a str>> {
     words: std::iter::Peekable<I>,
     vocabulary: Vocabulary,
+    /// Parentheses that are open.
+    open: usize,
     depth: usize,
 }
 
@@ -57,7 +59,7 @@ impl<'a, I: Iterator<Item = &'a str>> Parser<'a, I> {
         let mut rest = Vec::new();
         while let Some(&word) = self.words.peek() {
             let join = match word {
-                ")" if self.depth > 0 => break,
+                ")" if self.open > 0 => break,
                 // One that closes nothing.
                 ")" => {
                     self.words.next();
@@ -83,7 +85,8 @@ impl<'a, I: Iterator<Item = &'a str>> Parser<'a, I> {
             negated = !negated;
         }
         let node = match self.words.peek() {
-            None | Some(&("and" | "or" | ")")) => Node::Anything,
+            None | Some(&")") => Node::Anything,
+            Some(&join @ ("and" | "or")) => self.operand_that_starts_with(join)?,
             Some(&"(") => self.parentheses()?,
             Some(&word) => {
                 self.words.next();
@@ -93,15 +96,30 @@ impl<'a, I: Iterator<Item = &'a str>> Parser<'a, I> {
         Ok(if negated { Node::Not(Box::new(node)) } else { node })
     }
 
+    /// An operand in whose place an operator stands is "anything", joined by that to the next one.
+    fn operand_that_starts_with(&mut self, join: &str) -> Result<Node, ParseError> {
+        self.words.next();
+        let next = self.nested(Self::operand)?;
+        Ok(if join == "or" { Node::Anything } else { next })
+    }
+
     fn parentheses(&mut self) -> Result<Node, ParseError> {
+        self.words.next();
+        self.open += 1;
+        let inside = self.nested(Self::chain)?;
+        self.open -= 1;
+        self.words.next_if_eq(&")");
+        Ok(inside)
+    }
+
+    /// Reads a part within a part, unless that goes too deep for the stack.
+    fn nested(&mut self, part: fn(&mut Self) -> Result<Node, ParseError>) -> Result<Node, ParseError> {
         if self.depth == MAX_DEPTH {
             return Err(ParseError::TooLarge);
         }
-        self.words.next();
         self.depth += 1;
-        let inside = self.chain()?;
+        let node = part(self)?;
         self.depth -= 1;
-        self.words.next_if_eq(&")");
-        Ok(inside)
+        Ok(node)
     }
 }
