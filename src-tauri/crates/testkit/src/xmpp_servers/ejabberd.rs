@@ -112,7 +112,8 @@ modules:
     fn register(&self, user: &str, password: &str) {
         let body = serde_json::json!({ "user": user, "host": self.domain, "password": password }).to_string();
         let request = format!(
-            "POST /api/register HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "POST /api/register HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         let mut answer = String::new();
@@ -122,10 +123,7 @@ modules:
             api.read_to_string(&mut answer).map(drop)
         };
         exchange().expect("the server's interface answers");
-        assert!(
-            answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.0 200"),
-            "register {user}: {answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 200"), "register {user}: {answer}");
     }
 
     fn log_file(&self) -> PathBuf {

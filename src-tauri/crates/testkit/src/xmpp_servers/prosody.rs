@@ -83,7 +83,8 @@ impl Prosody {
         let dir =
             tempfile::Builder::new().prefix("tributary-prosody-").tempdir().expect("a temporary folder");
         let authority = Authority::new(dir.path());
-        let (certificate, key) = authority.sign(options.certificate_for.unwrap_or(domain), options.certificate_days);
+        let (certificate, key) =
+            authority.sign(options.certificate_for.unwrap_or(domain), options.certificate_days);
         let mut server = Prosody {
             domain: domain.to_owned(),
             ca: authority.file(),

@@ -114,9 +114,7 @@ impl Conversation {
         let id = self.requests.add(Purpose::Items, now.tick);
         self.ask_account(Iq::from_get(id, disco::items_query()));
         self.fetch(self.own, now);
-        for device in self.devices.known().clone() {
-            self.fetch(device, now);
-        }
+        self.fetch_all(now);
     }
 
     /// The connection is interrupted; nothing is lost so far.
@@ -191,7 +189,8 @@ impl Conversation {
 
     fn iq(&mut self, iq: Iq, now: Now) {
         if let Some(reply) = answer::to(&iq, &self.account, self.devices.known()) {
-            return self.send(reply);
+            self.send(reply);
+            return self.caps_told(&iq, now);
         }
         // Anybody can send an answer; ours come from the own account or its server.
         if !answer::is_own(iq.from(), &self.account) {
@@ -202,6 +201,13 @@ impl Conversation {
             Iq::Result { payload, .. } => self.answered(purpose, Answer::Result(payload), now),
             Iq::Error { error, .. } => self.answered(purpose, Answer::Error(error), now),
             Iq::Get { .. } | Iq::Set { .. } => (),
+        }
+    }
+
+    /// Until the server had this answer it pushed nothing to us: what came in between is fetched.
+    fn caps_told(&mut self, request: &Iq, now: Now) {
+        if answer::asked_node(request).is_some_and(|node| disco::asks_for_caps(&node, self.devices.known())) {
+            self.fetch_all(now);
         }
     }
 
@@ -325,6 +331,12 @@ impl Conversation {
 
     fn greet(&mut self) {
         self.send(presence::available(self.own, self.devices.known()));
+    }
+
+    fn fetch_all(&mut self, now: Now) {
+        for device in self.devices.known().clone() {
+            self.fetch(device, now);
+        }
     }
 
     fn fetch(&mut self, device: DeviceTag, now: Now) {

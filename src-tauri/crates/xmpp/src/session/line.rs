@@ -115,7 +115,9 @@ impl Line {
                     Some(Event::Stream(event)) => self.stream_event(event),
                     None => self.rebuild("its worker ended"),
                 },
-                Some(slot) = self.slots.recv() => self.asked(slot),
+                // The stream says that it lost its connection before it asks for another one, but on another
+                // channel: the request waits here until the loss was seen.
+                Some(slot) = self.slots.recv(), if matches!(self.phase, Phase::Idle) => self.asked(slot),
                 progress = self.phase.progress() => match progress {
                     Progress::Step(step) => self.step(step),
                     Progress::Done(Ok(logged_in)) => self.logged_in(logged_in),

@@ -26,6 +26,12 @@ pub(crate) fn to(iq: &Iq, account: &BareJid, devices: &BTreeSet<DeviceTag>) -> O
     Some(header.assemble(payload.unwrap_or_else(|| IqPayload::Error(unavailable()))))
 }
 
+/// The node that a question for features names.
+pub(crate) fn asked_node(iq: &Iq) -> Option<String> {
+    let Iq::Get { payload, .. } = iq else { return None };
+    DiscoInfoQuery::try_from(payload.clone()).ok()?.node
+}
+
 /// Whether an answer comes from where our requests go: servers leave `from` out, or put the account or
 /// themselves there.
 pub(crate) fn is_own(from: Option<&Jid>, account: &BareJid) -> bool {

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use xmpp_parsers::caps::{Caps, compute_disco, hash_caps};
+use sha1::{Digest, Sha1};
+use xmpp_parsers::caps::{Caps, query_caps};
 use xmpp_parsers::disco::{DiscoInfoQuery, DiscoInfoResult, DiscoItemsQuery, DiscoItemsResult, Identity};
-use xmpp_parsers::hashes::Algo;
+use xmpp_parsers::hashes::{Algo, Hash};
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
@@ -35,8 +36,24 @@ pub(crate) fn own_info(devices: &BTreeSet<DeviceTag>) -> DiscoInfoResult {
 
 /// The hash of [`own_info`], as it stands in the presence.
 pub(crate) fn own_caps(devices: &BTreeSet<DeviceTag>) -> Caps {
-    let hash = hash_caps(&compute_disco(&own_info(devices)), Algo::Sha_1);
-    Caps::new(CAPS_NODE, hash.expect("SHA-1 is known to the hash function"))
+    let hash = Sha1::digest(verification_string(&own_info(devices))).to_vec();
+    Caps::new(CAPS_NODE, Hash { algo: Algo::Sha_1, hash })
+}
+
+/// Whether a question for our features is the server's, who saw the hash in our presence.
+pub(crate) fn asks_for_caps(node: &str, devices: &BTreeSet<DeviceTag>) -> bool {
+    query_caps(own_caps(devices)).node.as_deref() == Some(node)
+}
+
+/// What is hashed: identities, then features, each followed by `<`. The features are sorted as they are;
+/// xmpp-parsers 0.23 sorts them with their `<`, which puts one that is the beginning of another in the wrong place,
+/// and ejabberd then believes none of them. Forms, which we have not, would follow.
+fn verification_string(info: &DiscoInfoResult) -> String {
+    let identities = info.identities.iter().map(|identity| {
+        let [lang, name] = [&identity.lang, &identity.name].map(|text| text.as_deref().unwrap_or_default());
+        format!("{}/{}/{lang}/{name}<", identity.category, identity.type_)
+    });
+    identities.chain(info.features.iter().map(|feature| format!("{feature}<"))).collect()
 }
 
 /// The question what the own account can.
@@ -74,6 +91,31 @@ mod tests {
     fn capabilities_name_the_states_to_push() {
         let info = own_info(&devices_of(&["9f2c41d07a5be380"]));
         insta::assert_snapshot!(super::super::text(info), @"<query xmlns='http://jabber.org/protocol/disco#info'><identity category='automation' name='Tributary' type='pc' xml:lang='en'/><feature var='http://jabber.org/protocol/caps'/><feature var='http://jabber.org/protocol/disco#info'/><feature var='urn:tributary:xmpp:0'/><feature var='urn:tributary:xmpp:0/state#9f2c41d07a5be380+notify'/><feature var='urn:xmpp:ping'/></query>");
+    }
+
+    /// The simple generation example of XEP-0115, section 5.2.
+    #[test]
+    fn hash_is_the_standards() {
+        let info = "<query xmlns='http://jabber.org/protocol/disco#info'>\
+            <identity category='client' name='Exodus 0.9.1' type='pc'/>\
+            <feature var='http://jabber.org/protocol/caps'/><feature var='http://jabber.org/protocol/disco#info'/>\
+            <feature var='http://jabber.org/protocol/disco#items'/><feature var='http://jabber.org/protocol/muc'/>\
+            </query>";
+        let info = DiscoInfoResult::try_from(info.parse::<Element>().unwrap()).unwrap();
+        let hash = Sha1::digest(verification_string(&info));
+        assert_eq!(hex::encode(hash), hex::encode(base64("QgayPKawpkPSDYmwT/WM94uAlu0=")));
+    }
+
+    fn base64(text: &str) -> Vec<u8> {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.decode(text).unwrap()
+    }
+
+    #[test]
+    fn a_feature_stands_before_those_that_it_begins() {
+        let string = verification_string(&own_info(&devices_of(&["9f2c41d07a5be380"])));
+        let at = |part: &str| string.find(part).unwrap();
+        assert!(at("urn:tributary:xmpp:0<") < at("urn:tributary:xmpp:0/state#"), "{string}");
     }
 
     #[test]

@@ -81,8 +81,9 @@ pub(crate) fn refusal(error: &StanzaError) -> Refusal {
 /// The state in the answer to [`fetch`]; `None` when the node is empty or holds something else than what its
 /// device may say.
 pub(crate) fn fetched(answer: &Element, device: DeviceTag) -> Option<State> {
-    let PubSub::Items(items) = PubSub::try_from(answer.clone()).ok()? else { return None };
-    let payload = items.items.into_iter().next_back()?.payload?;
+    // Child by child: ejabberd adds a page count, over which xmpp-parsers refuses the whole answer.
+    let items = answer.get_child("items", ns::PUBSUB)?;
+    let payload = Items::try_from(items.clone()).ok()?.items.into_iter().next_back()?.payload?;
     State::from_element(&payload).filter(|state| state.device == device)
 }
 
@@ -184,6 +185,13 @@ mod tests {
         };
         let one = answer(&format!("<item id='current'>{payload}</item>"));
         assert_eq!(fetched(&one, tag()), Some(state(tag())));
+        let counted = super::super::text(one.clone())
+            .replace("<items", "<set xmlns='http://jabber.org/protocol/rsm'><count>1</count></set><items");
+        assert_eq!(
+            fetched(&counted.parse().unwrap(), tag()),
+            Some(state(tag())),
+            "as ejabberd 23.01 answers"
+        );
         assert_eq!(fetched(&answer(""), tag()), None);
         assert_eq!(fetched(&one, "00000000000000aa".parse().unwrap()), None, "asked for another device");
     }
