@@ -22,8 +22,11 @@ use crate::union_merge::union_merge as merge;
 use crate::uuid::RepoUuid;
 use crate::variant::{variant_path, variant_path_of_blob};
 
+/// A check of one parser: panics when something does not hold.
+pub type Check = fn(&[u8]);
+
 /// Every check by its name, for drivers.
-pub const ALL: &[(&str, fn(&[u8]))] = &[
+pub const ALL: &[(&str, Check)] = &[
     ("key", key),
     ("pointer", pointer),
     ("tree_path", tree_path),
