@@ -31,14 +31,12 @@ pub(crate) struct Relay {
 impl Relay {
     /// Our tips moved; `names` tells whether the folder's branch did.
     pub(crate) fn moved(&mut self, origin: Origin, names: bool, config: &Config, now: Instant) {
+        self.calm_down(now);
         let pause = match origin {
             Origin::Local | Origin::Recorded => return,
             Origin::Forwarded if names => Millis(0),
             Origin::Forwarded => FORWARD,
             Origin::Merged => {
-                if now.since(self.last) >= CALM {
-                    self.merges = 0;
-                }
                 self.last = now;
                 self.merges = (self.merges + 1).min(16);
                 if names && self.merges <= AT_ONCE {
@@ -54,6 +52,14 @@ impl Relay {
         let sooner = self.until.is_none_or(|waiting| waiting <= now || until < waiting);
         if origin == Origin::Forwarded || sooner {
             self.until = (pause.0 > 0).then_some(until);
+        }
+    }
+
+    /// Forgets what is over by `now`.
+    pub(crate) fn calm_down(&mut self, now: Instant) {
+        self.until = self.until.filter(|until| now < *until);
+        if now.since(self.last) >= CALM {
+            *self = Self { until: self.until, ..Self::default() };
         }
     }
 

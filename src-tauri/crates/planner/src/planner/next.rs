@@ -8,6 +8,7 @@ impl Planner {
     pub(super) fn next(&mut self, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         self.contents.wake(&mut self.places, now);
+        self.relay.calm_down(now);
         if !self.paused {
             self.poll(now);
             self.start_transfers(now, &mut effects);
@@ -69,14 +70,13 @@ impl Planner {
         }
     }
 
-    /// Asks for a `Tick` when none is asked for already that comes in time.
+    /// Asks for a `Tick` when the moment is another than the one asked for.
     fn ask_to_be_woken(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        self.wake = self.wake.filter(|wake| *wake > now);
-        let Some(moment) = self.next_moment(now) else { return };
-        if self.wake.is_none_or(|wake| moment < wake) {
-            self.wake = Some(moment);
-            effects.push(Effect::WakeAt(moment));
+        let moment = self.next_moment(now);
+        if moment != self.wake {
+            effects.extend(moment.map(Effect::WakeAt));
         }
+        self.wake = moment;
     }
 
     /// The next moment at which time alone changes what is to be done.

@@ -93,6 +93,7 @@ pub enum Step {
         epoch: u8,
     },
     Hint {
+        from: Vertex,
         to: Vertex,
         tips: Tips,
     },
@@ -207,7 +208,7 @@ impl World {
             Step::Announce { node, epoch } => {
                 let tips = self.repositories[node].tips.clone();
                 let others = self.plan.graph.nodes().filter(|other| *other != node);
-                steps = others.map(|to| Step::Hint { to, tips: tips.clone() }).collect();
+                steps = others.map(|to| Step::Hint { from: node, to, tips: tips.clone() }).collect();
                 if self.runs(node, epoch) {
                     steps.push(Step::AnnounceAnswer { node, epoch });
                 }
@@ -217,7 +218,7 @@ impl World {
                     steps = self.tell(node, Input::AnnounceEnded { ok: true }, now);
                 }
             }
-            Step::Hint { to, tips } => {
+            Step::Hint { to, tips, .. } => {
                 if self.engines[to].is_some() {
                     let heads_known = self.repositories[to].tips.includes(&tips);
                     steps = self.tell(to, Input::Hint { heads_known }, now);
