@@ -20,5 +20,7 @@ export default defineConfig(({ mode }) => ({
     environment: "jsdom",
     include: ["tests/**/*.test.ts"],
     setupFiles: ["tests/setup.ts"],
+    // A deadline, not a measure: machines that build beside the tests are slow.
+    testTimeout: 60_000,
   },
 }));

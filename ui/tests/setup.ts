@@ -1,6 +1,6 @@
 // What jsdom lacks of a browser and the windows use.
 
-import { cleanup } from "@testing-library/svelte";
+import { cleanup, configure } from "@testing-library/svelte";
 import { afterEach } from "vitest";
 
 // jsdom has the element and not its behaviour: open and close are what the tests need.
@@ -18,4 +18,5 @@ globalThis.ResizeObserver ??= class {
   disconnect() {}
 };
 
+configure({ asyncUtilTimeout: 20_000 });
 afterEach(() => cleanup());
