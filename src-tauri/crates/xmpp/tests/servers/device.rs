@@ -108,28 +108,32 @@ impl Device {
         .await
     }
 
-    /// Waits for the state that `from` published with this counter or a later one.
+    /// Waits for the state that `from` published with this counter or a later one, unless it came already.
     pub async fn hint(&mut self, from: &Device, seq: u64) -> ReceivedState {
         let device = from.account.device;
-        self.until(&format!("hint {seq}"), |event| match event {
+        let matches = move |event: &SessionEvent| match event {
             SessionEvent::Hint(hint) if hint.device == device && hint.counter.seq >= seq => {
                 Some(hint.clone())
             }
             _ => None,
-        })
-        .await
+        };
+        match self.seen.iter().rev().find_map(matches) {
+            Some(hint) => hint,
+            None => self.until(&format!("hint {seq} of {device}"), matches).await,
+        }
     }
 
     /// Waits until `other` is seen to be there, or to be gone.
     pub async fn sees(&mut self, other: &Device, there: bool) {
         let tag = other.account.device;
-        self.until(&format!("the other device is there: {there}"), |event| match event {
-            SessionEvent::PeerPresence { device, online, .. } if *device == tag && *online == there => {
-                Some(())
-            }
+        let presence = move |event: &SessionEvent| match event {
+            SessionEvent::PeerPresence { device, online, .. } if *device == tag => Some(*online),
             _ => None,
-        })
-        .await;
+        };
+        if self.seen.iter().rev().find_map(presence) != Some(there) {
+            let what = format!("{tag} is there: {there}");
+            self.until(&what, |event| presence(event).filter(|online| *online == there)).await;
+        }
     }
 
     /// All that came and was waited for so far.
