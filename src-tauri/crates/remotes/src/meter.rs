@@ -3,8 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// Shortest time between two reports of one transfer: more often nobody can read them.
 const REPORT_PAUSE: Duration = Duration::from_millis(500);
@@ -69,27 +71,33 @@ impl Meter {
 
     /// Counts `bytes` more.
     pub fn advance(&self, bytes: u64) {
-        self.set(self.bytes_done() + bytes);
+        self.0.done.fetch_add(bytes, Ordering::Relaxed);
+        self.moved();
     }
 
     /// Says how many bytes are done in all: after a resume, or when a try starts from nothing.
     pub fn set(&self, bytes_done: u64) {
         self.0.done.store(bytes_done, Ordering::Relaxed);
+        self.moved();
+    }
+
+    fn moved(&self) {
         // A transfer that nobody watches takes no lock.
-        if self.0.report.is_some() {
-            let now = Instant::now();
-            let due = {
-                let mut times = self.0.times.lock().unwrap_or_else(PoisonError::into_inner);
-                times.moved = now;
-                let due = times.reported.is_none_or(|last| now - last >= REPORT_PAUSE);
-                if due {
-                    times.reported = Some(now);
-                }
-                due
-            };
+        if self.0.report.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        let due = {
+            let mut times = self.times();
+            times.moved = now;
+            let due = times.reported.is_none_or(|last| now - last >= REPORT_PAUSE);
             if due {
-                self.report(Duration::ZERO);
+                times.reported = Some(now);
             }
+            due
+        };
+        if due {
+            self.report(Duration::ZERO);
         }
     }
 
@@ -123,7 +131,12 @@ impl Meter {
     }
 
     fn idle(&self) -> Duration {
-        self.0.times.lock().unwrap_or_else(PoisonError::into_inner).moved.elapsed()
+        self.times().moved.elapsed()
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        // The times are whole between any two statements that could panic.
+        self.0.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn report(&self, idle: Duration) {
@@ -136,5 +149,68 @@ impl Meter {
 impl fmt::Debug for Meter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Meter").field("done", &self.bytes_done()).field("total", &self.0.total).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Reports = Arc<Mutex<Vec<Progress>>>;
+
+    fn watched(total: Option<u64>) -> (Meter, Reports) {
+        let reports = Reports::default();
+        let seen = Arc::clone(&reports);
+        (Meter::new(total, move |progress| seen.lock().expect("no report panics").push(progress)), reports)
+    }
+
+    fn taken(reports: &Reports) -> Vec<Progress> {
+        std::mem::take(&mut reports.lock().expect("no report panics"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reports_at_most_twice_a_second_and_always_the_end() {
+        let (meter, reports) = watched(Some(1_000));
+        let transfer = async {
+            for _ in 0..1_000 {
+                meter.advance(1);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        meter.beating(transfer).await;
+        let reports = taken(&reports);
+        // Ten seconds: one at the start, then one each half second, and the last.
+        assert_eq!(reports.len(), 21, "{reports:?}");
+        assert!(reports.is_sorted_by_key(|report| report.bytes_done), "{reports:?}");
+        assert_eq!(
+            reports.last().map(|last| (last.bytes_done, last.bytes_total)),
+            Some((1_000, Some(1_000)))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stall_is_seen() {
+        let (meter, reports) = watched(None);
+        let transfer = async {
+            meter.advance(7);
+            tokio::time::sleep(Duration::from_secs(9)).await;
+        };
+        meter.beating(transfer).await;
+        let idle: Vec<u64> = taken(&reports).iter().map(|report| report.idle.as_secs()).collect();
+        assert_eq!(idle, [0, 2, 4, 6, 8, 9], "the first byte, a heartbeat each two seconds, the end");
+    }
+
+    #[test]
+    fn clones_count_and_stop_together() {
+        let meter = Meter::silent();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let clone = meter.clone();
+                scope.spawn(move || (0..1_000).for_each(|_| clone.advance(1)));
+            }
+        });
+        assert_eq!(meter.bytes_done(), 4_000);
+        meter.clone().stop();
+        assert!(meter.stopped());
     }
 }

@@ -136,6 +136,32 @@ impl SafeDropProof {
         Ok(SafeDropProof { key: key.clone(), from: from.clone(), copies })
     }
 
+    /// As [`SafeDropProof::check`], for the copy of our own repository, whose content lock the caller holds: verified
+    /// copies are enough then, none of them has to be locked (git-annex `doc/copies.mdwn`).
+    ///
+    /// # Errors
+    ///
+    /// [`TooFewCopies`]; numcopies of 0 counts as 1.
+    pub fn check_here(
+        key: &Key,
+        here: &RepoUuid,
+        numcopies: u32,
+        copies: Vec<VerifiedCopy>,
+    ) -> Result<Self, TooFewCopies> {
+        let numcopies = numcopies.max(1);
+        let mut others: BTreeMap<RepoUuid, VerifiedCopy> = BTreeMap::new();
+        for copy in copies {
+            if copy.key == *key && copy.uuid != *here {
+                others.insert(copy.uuid.clone(), copy);
+            }
+        }
+        let verified = u32::try_from(others.len()).unwrap_or(u32::MAX);
+        if verified < numcopies {
+            return Err(TooFewCopies { key: key.clone(), verified, numcopies, safe: verified, mincopies: 1 });
+        }
+        Ok(SafeDropProof { key: key.clone(), from: here.clone(), copies: others.into_values().collect() })
+    }
+
     /// The key.
     pub fn key(&self) -> &Key {
         &self.key

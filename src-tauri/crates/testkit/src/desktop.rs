@@ -23,6 +23,8 @@ const CALL_LIMIT: Duration = Duration::from_secs(30);
 const KEYRING_PASSWORD: &str = "keyring";
 /// Where distributions put the files that say how to start what is asked for on the bus.
 const SERVICES: &str = "/usr/share/dbus-1/services";
+/// That of the panel's settings daemon.
+const XFCONF: &str = "org.xfce.Xfconf.service";
 
 /// A part of the session that can be left out, and come and go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -279,10 +281,8 @@ fn start_display(sandbox: &mut Sandbox) -> Process {
 #[track_caller]
 fn start_bus(sandbox: &mut Sandbox) -> Process {
     let services = sandbox.dir("services");
-    for service in ["org.xfce.Xfconf.service"] {
-        // Without the panel installed there is none, and nobody asks for it.
-        let _ = fs::copy(Path::new(SERVICES).join(service), services.join(service));
-    }
+    // Without the panel installed there is no such file, and nobody asks for it.
+    let _ = fs::copy(Path::new(SERVICES).join(XFCONF), services.join(XFCONF));
     let socket = sandbox.join("run/bus");
     let config = format!(
         "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \

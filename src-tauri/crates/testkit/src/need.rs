@@ -24,7 +24,8 @@ pub fn need(program: &str) -> bool {
 /// [`need`] for several programs; every missing one is reported.
 #[track_caller]
 pub fn need_all(programs: &[&str]) -> bool {
-    programs.iter().fold(true, |all, program| need(program) && all)
+    let missing = programs.iter().filter(|program| !need(program)).count();
+    missing == 0
 }
 
 /// Where `program` is: the first executable of that name on `PATH`, and in the folders of system programs, which are

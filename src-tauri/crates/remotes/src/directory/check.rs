@@ -22,11 +22,10 @@ pub(super) fn check_all(shared: &Shared, keys: &[Key]) -> Vec<Result<bool, Check
 
 /// Whole, or in all chunks of one of the sets on record. The form in which contents are stored now is looked for first.
 fn check(place: &Place, settings: &Settings, key: &Key) -> Result<bool, CheckError> {
-    if settings.own_set(key).is_some() {
-        Ok(in_chunks(place, settings, key)? || whole(place, settings, key)?)
-    } else {
-        Ok(whole(place, settings, key)? || in_chunks(place, settings, key)?)
-    }
+    let chunked = settings.own_set(key).is_some();
+    let now = if chunked { in_chunks } else { whole };
+    let once = if chunked { whole } else { in_chunks };
+    Ok(now(place, settings, key)? || once(place, settings, key)?)
 }
 
 fn whole(place: &Place, settings: &Settings, key: &Key) -> Result<bool, CheckError> {
