@@ -18,6 +18,10 @@ use super::place::{Place, TMP, make_dir};
 /// An upload that nobody went on with for so long is removed: its content was dropped, or came by another way.
 const ABANDONED_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// How often a file is given its final name while others freeze or remove its directory at the same moment: each
+/// failure means that one of them got on, so more than a few never come together.
+const MOST_TRIES: u32 = 100;
+
 /// Tells apart the files of uploads that cannot be locked.
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
@@ -97,28 +101,39 @@ impl<'a> Incoming<'a> {
 
     /// Gives the file its final name, replacing what is there, with git-annex's permissions.
     pub fn finish(self, layout: &Layout) -> io::Result<()> {
-        // Some file systems have no permissions; git-annex does without there too.
+        let mut tries = 1;
+        loop {
+            match self.make_room(layout).and_then(|()| self.rename(layout)) {
+                Ok(()) => break,
+                // Another upload froze the directory, or a removal took it, between two steps of ours.
+                Err(Errno::ACCESS | Errno::NOENT) if tries < MOST_TRIES => tries += 1,
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        // Only now: under its temporary name somebody else may have to open it. Some file systems have no permissions;
+        // git-annex does without there too.
         let _ = fs::fchmod(&self.file, Mode::from_raw_mode(0o444));
-        match fs::mkdirat(self.place, layout.dir(), Mode::from_raw_mode(0o755)) {
+        let _ = fs::chmodat(self.place, layout.dir(), Mode::from_raw_mode(0o555), AtFlags::empty());
+        Ok(())
+    }
+
+    /// Makes the directory of the final name, or thaws it when it is from an earlier time.
+    fn make_room(&self, layout: &Layout) -> rustix::io::Result<()> {
+        let writable = Mode::from_raw_mode(0o755);
+        match fs::mkdirat(self.place, layout.dir(), writable) {
             Err(Errno::NOENT) => {
                 let [inner, outer] = layout.parents();
                 make_dir(self.place, outer)?;
                 make_dir(self.place, inner)?;
-                make_dir(self.place, layout.dir())?;
+                make_dir(self.place, layout.dir())
             }
-            Err(Errno::EXIST) => {}
-            made => made?,
+            Err(Errno::EXIST) => match fs::chmodat(self.place, layout.dir(), writable, AtFlags::empty()) {
+                // Somebody else's, or without permissions: the rename shows whether that matters.
+                Err(Errno::PERM | Errno::NOTSUP | Errno::ROFS) => Ok(()),
+                changed => changed,
+            },
+            made => made,
         }
-        match self.rename(layout) {
-            // A directory from an earlier time is frozen.
-            Err(Errno::ACCESS) => {
-                fs::chmodat(self.place, layout.dir(), Mode::from_raw_mode(0o755), AtFlags::empty())?;
-                self.rename(layout)?;
-            }
-            renamed => renamed?,
-        }
-        let _ = fs::chmodat(self.place, layout.dir(), Mode::from_raw_mode(0o555), AtFlags::empty());
-        Ok(())
     }
 
     fn rename(&self, layout: &Layout) -> rustix::io::Result<()> {
@@ -139,14 +154,7 @@ fn folder(settings: &Settings) -> Vec<u8> {
 
 fn open_or_create(place: &Place, path: &[u8], how: OFlags) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | how;
-    match fs::openat(place, path, flags, Mode::from_raw_mode(0o644)) {
-        // Cut off between its last permissions and its rename.
-        Err(Errno::ACCESS) => {
-            fs::unlinkat(place, path, AtFlags::empty())?;
-            fs::openat(place, path, flags, Mode::from_raw_mode(0o644))
-        }
-        opened => opened,
-    }
+    fs::openat(place, path, flags, Mode::from_raw_mode(0o644))
 }
 
 /// Removes uploads of ours that nobody went on with. What cannot be removed now can be another time.

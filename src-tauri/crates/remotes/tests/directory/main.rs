@@ -6,3 +6,4 @@ mod annex;
 mod mount;
 mod place;
 mod suite;
+mod unprivileged;

@@ -172,16 +172,20 @@ async fn links_and_directories_in_the_place_of_contents_are_not_followed() {
 async fn dropping_the_future_stops_the_work() {
     let place = DirectoryPlace::new(None);
     let content = Content::new("dropped", 1_000);
+    // A pipe without a writer holds the work at its first step.
+    fs::remove_file(content.source()).unwrap();
+    let mode = rustix::fs::Mode::from_raw_mode(0o644);
+    rustix::fs::mknodat(rustix::fs::CWD, content.source(), rustix::fs::FileType::Fifo, mode, 0).unwrap();
     let meter = Meter::silent();
     let remote = place.remote();
-    let upload = Upload { meter: meter.clone(), ..content.upload() };
-    // Polled once, so that the work has begun, then dropped.
-    let mut store = Box::pin(remote.store(upload));
+    let mut store = Box::pin(remote.store(Upload { meter: meter.clone(), ..content.upload() }));
     std::future::poll_fn(|context| {
-        let _ = store.as_mut().poll(context);
+        assert!(store.as_mut().poll(context).is_pending(), "the work waits for the pipe");
         std::task::Poll::Ready(())
     })
     .await;
+    assert!(!meter.stopped());
     drop(store);
-    assert!(meter.stopped());
+    assert!(meter.stopped(), "the next step of the work is its last");
+    fs::File::options().read(true).write(true).open(content.source()).unwrap();
 }
