@@ -34,7 +34,7 @@ const NODE_REFRESH: Duration = Duration::from_secs(30 * 24 * 3600);
 #[derive(Debug)]
 pub(crate) enum Act {
     /// Send this.
-    Send(Stanza),
+    Send(Box<Stanza>),
     /// Tell the engine.
     Tell(SessionEvent),
 }
@@ -175,7 +175,7 @@ impl Conversation {
                     let state = self.on_wire(&state, now);
                     if self.store == Store::Headlines {
                         self.devices.online().for_each(|to| {
-                            self.acts.push(Act::Send(headline::message(to, &state).into()));
+                            self.acts.push(Act::Send(Box::new(headline::message(to, &state).into())));
                         });
                         self.outbox.accepted();
                     } else {
@@ -359,10 +359,13 @@ impl Conversation {
     }
 
     fn send(&mut self, stanza: impl Into<Stanza>) {
-        self.acts.push(Act::Send(stanza.into()));
+        self.acts.push(Act::Send(Box::new(stanza.into())));
     }
 
     fn tell(&mut self, event: SessionEvent) {
         self.acts.push(Act::Tell(event));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ pub(crate) enum LineEvent {
     /// The password was proven in a stronger way than before.
     Proven(Mechanism),
     /// A stanza came.
-    Stanza(Stanza),
+    Stanza(Box<Stanza>),
 }
 
 /// The line. Its fields are dropped in their order, the stream before the slots.
@@ -78,7 +78,7 @@ enum Phase {
 
 enum Progress {
     Step(LoginStep),
-    Done(Result<LoggedIn, LoginFault>),
+    Done(Box<Result<LoggedIn, LoginFault>>),
 }
 
 impl Line {
@@ -111,7 +111,7 @@ impl Line {
             tokio::select! {
                 event = self.stream.next() => match event {
                     Some(Event::Stanza(stanza)) if self.is_probe_answer(&stanza) => self.heard(),
-                    Some(Event::Stanza(stanza)) => return LineEvent::Stanza(stanza),
+                    Some(Event::Stanza(stanza)) => return LineEvent::Stanza(Box::new(stanza)),
                     Some(Event::Stream(event)) => self.stream_event(event),
                     None => self.rebuild("its worker ended"),
                 },
@@ -120,8 +120,10 @@ impl Line {
                 Some(slot) = self.slots.recv(), if matches!(self.phase, Phase::Idle) => self.asked(slot),
                 progress = self.phase.progress() => match progress {
                     Progress::Step(step) => self.step(step),
-                    Progress::Done(Ok(logged_in)) => self.logged_in(logged_in),
-                    Progress::Done(Err(fault)) => self.failed(fault),
+                    Progress::Done(result) => match *result {
+                        Ok(logged_in) => self.logged_in(logged_in),
+                        Err(fault) => self.failed(fault),
+                    },
                 },
                 () = until(deadline) => self.deadline_passed(),
             }
@@ -129,10 +131,10 @@ impl Line {
     }
 
     /// Sends a stanza. What is sent while the line is interrupted goes out when it is resumed.
-    pub(crate) fn send(&mut self, stanza: impl Into<Stanza>) {
+    pub(crate) fn send(&mut self, stanza: Box<Stanza>) {
         // The library panics here when its worker died; that must not end our task. `unconstrained`, because a
         // task that used up its turn would seem to have a full queue.
-        let sent = AssertUnwindSafe(tokio::task::unconstrained(self.stream.send(Box::new(stanza.into()))));
+        let sent = AssertUnwindSafe(tokio::task::unconstrained(self.stream.send(stanza)));
         match sent.catch_unwind().now_or_never() {
             Some(Ok(_token)) => (),
             // The end of the stream's events says it too, and leads to a new one.
@@ -294,7 +296,7 @@ impl Line {
         self.probes += 1;
         let server = self.login.borrow().account.jid.0.domain().to_owned();
         let ping = Iq::from_get(self.probe_id(), Ping).with_to(server.into());
-        self.send(Stanza::Iq(ping));
+        self.send(Box::new(ping.into()));
     }
 
     fn probe_id(&self) -> String {
@@ -351,7 +353,7 @@ impl Phase {
     async fn progress(&mut self) -> Progress {
         let Phase::Trying { attempt, steps, .. } = self else { return std::future::pending().await };
         tokio::select! {
-            result = attempt => Progress::Done(result),
+            result = attempt => Progress::Done(Box::new(result)),
             Ok(()) = steps.changed() => Progress::Step(*steps.borrow_and_update()),
         }
     }

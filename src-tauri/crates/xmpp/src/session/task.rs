@@ -34,7 +34,7 @@ pub(super) async fn run(
             biased;
             () = stop.cancelled() => break,
             event = line.next() => match event {
-                LineEvent::Stanza(stanza) => talk.stanza(stanza, now()),
+                LineEvent::Stanza(stanza) => talk.stanza(*stanza, now()),
                 LineEvent::Proven(mechanism) => {
                     // Not a change that anybody has to act on, so nobody is woken.
                     wishes.login.send_if_modified(|login| {

@@ -1,0 +1,258 @@
+//! The conversation without a server: what is said after which stanza.
+
+use super::*;
+use crate::hints::Counter;
+
+const OWN: &str = "9f2c41d07a5be380";
+const OTHER: &str = "00000000000000aa";
+const REPLY: Duration = Duration::from_secs(30);
+/// Seconds since 1970 in these tests.
+const CLOCK: u64 = 1_795_400_000;
+
+struct Talk {
+    it: Conversation,
+    now: Now,
+}
+
+impl Talk {
+    /// A session that has begun, its greetings taken.
+    fn begun() -> Talk {
+        let tick = Instant::now();
+        let account = "alice@p.test".parse().unwrap();
+        let it = Conversation::new(account, OWN.parse().unwrap(), REPLY, tick);
+        let mut talk = Talk { it, now: Now { tick, clock: CLOCK } };
+        talk.it.fresh("alice@p.test/trib-1".parse().unwrap(), talk.now);
+        talk
+    }
+
+    fn hears(&mut self, xml: &str) {
+        let open = xml.find([' ', '>']).unwrap();
+        let element: Element =
+            format!("{} xmlns='jabber:client'{}", &xml[..open], &xml[open..]).parse().unwrap();
+        let stanza = match element.name() {
+            "iq" => Iq::try_from(element).unwrap().into(),
+            "presence" => Presence::try_from(element).unwrap().into(),
+            _ => Message::try_from(element).unwrap().into(),
+        };
+        self.it.stanza(stanza, self.now);
+    }
+
+    /// What is sent and told, as text.
+    fn acts(&mut self) -> Vec<String> {
+        self.it.tick(self.now);
+        let text = |act| match act {
+            Act::Send(stanza) => String::from(&match *stanza {
+                Stanza::Iq(iq) => Element::from(iq),
+                Stanza::Presence(presence) => presence.into(),
+                Stanza::Message(message) => message.into(),
+            }),
+            Act::Tell(event) => format!("{event:?}"),
+        };
+        self.it.take_acts().into_iter().map(text).collect()
+    }
+
+    /// The id of the one request among `acts` that has this in it.
+    fn id(acts: &[String], part: &str) -> String {
+        let found: Vec<&String> =
+            acts.iter().filter(|act| act.contains(part) && act.contains(" id='")).collect();
+        assert_eq!(found.len(), 1, "one request with {part} in {acts:#?}");
+        let from = found[0].find(" id='").unwrap() + 5;
+        found[0][from..].split('\'').next().unwrap().to_owned()
+    }
+
+    /// Answers the questions of the beginning: there is a store, and nothing in it.
+    fn with_store(&mut self) {
+        let acts = self.acts();
+        let info = "<query xmlns='http://jabber.org/protocol/disco#info'><identity category='pubsub' type='pep'/></query>";
+        self.hears(&format!("<iq type='result' id='{}'>{info}</iq>", Self::id(&acts, "disco#info")));
+        self.hears(&not_found(&Self::id(&acts, "<items")));
+    }
+}
+
+fn not_found(id: &str) -> String {
+    refused(id, "item-not-found")
+}
+
+fn refused(id: &str, condition: &str) -> String {
+    let stanzas = xmpp_parsers::ns::XMPP_STANZAS;
+    format!("<iq type='error' id='{id}'><error type='cancel'><{condition} xmlns='{stanzas}'/></error></iq>")
+}
+
+fn state(seq: u64) -> DeviceState {
+    DeviceState { counter: Counter { epoch: 1, seq }, folders: Vec::new() }
+}
+
+fn answer(id: &str, device: &str, seq: u64, time: u64) -> String {
+    let tag = device.parse().unwrap();
+    let state = State { device: tag, counter: Counter { epoch: 1, seq }, time, marks: Vec::new() };
+    let state = crate::wire::text(state.to_element());
+    let node = crate::wire::state::node(tag);
+    format!(
+        "<iq type='result' id='{id}'><pubsub xmlns='http://jabber.org/protocol/pubsub'>\
+         <items node='{node}'><item id='current'>{state}</item></items></pubsub></iq>"
+    )
+}
+
+fn presence(device: &str) -> String {
+    format!(
+        "<presence from='alice@p.test/trib-2'><device xmlns='urn:tributary:xmpp:0' tag='{device}'/></presence>"
+    )
+}
+
+#[test]
+fn a_session_begins_with_presence_and_questions() {
+    let acts = Talk::begun().acts();
+    let kinds = ["FreshSession", "<presence", "disco#info'/>", "disco#items'/>", "<items max_items='1'"];
+    assert_eq!(acts.len(), kinds.len(), "{acts:#?}");
+    for (act, kind) in acts.iter().zip(kinds) {
+        assert!(act.contains(kind), "{kind} in {act}");
+    }
+}
+
+#[test]
+fn nothing_is_published_before_the_store_was_read() {
+    let mut talk = Talk::begun();
+    talk.it.publish(state(3));
+    talk.it.fresh("alice@p.test/trib-1".parse().unwrap(), talk.now);
+    talk.it.take_acts();
+    assert!(!talk.acts().iter().any(|act| act.contains("<publish")));
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.it.publish(state(3));
+    let publish = Talk::id(&talk.acts(), "<publish ");
+    talk.hears(&format!("<iq type='result' id='{publish}'/>"));
+    assert!(talk.acts().is_empty(), "it is there: silence");
+}
+
+#[test]
+fn a_new_device_is_looked_at_once() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.acts();
+    talk.hears(&presence(OTHER));
+    let acts = talk.acts();
+    assert!(acts[0].starts_with("<presence"), "the server learns whose states to push: {acts:#?}");
+    let fetch = Talk::id(&acts, &format!("state#{OTHER}'/>"));
+    assert!(acts.iter().any(|act| act.starts_with("PeerPresence") && act.contains("online: true")));
+    talk.hears(&presence(OTHER));
+    assert!(talk.acts().is_empty(), "a presence said twice is no news");
+    talk.hears(&answer(&fetch, OTHER, 7, CLOCK));
+    assert!(talk.acts().iter().any(|act| act.starts_with("Hint") && act.contains("seq: 7")));
+    talk.hears("<presence from='alice@p.test/trib-2' type='unavailable'/>");
+    assert!(talk.acts()[0].contains("online: false"));
+}
+
+#[test]
+fn answers_of_strangers_do_not_count() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.hears(&presence(OTHER));
+    let fetch = Talk::id(&talk.acts(), &format!("state#{OTHER}'/>"));
+    let forged = answer(&fetch, OTHER, 9, CLOCK).replace("<iq ", "<iq from='mallory@q.test/x' ");
+    talk.hears(&forged);
+    assert!(talk.acts().is_empty());
+    talk.hears(&answer(&fetch, OTHER, 7, CLOCK));
+    assert_eq!(talk.acts().len(), 1, "the true answer still counts");
+}
+
+#[test]
+fn a_node_left_behind_is_deleted() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.hears(&presence(OTHER));
+    let fetch = Talk::id(&talk.acts(), &format!("state#{OTHER}'/>"));
+    talk.hears(&answer(&fetch, OTHER, 7, CLOCK - 91 * 24 * 3600));
+    let acts = talk.acts();
+    assert!(acts.len() == 1 && acts[0].contains("<delete"), "{acts:#?}");
+}
+
+#[test]
+fn an_own_node_that_grows_old_is_written_again() {
+    let mut talk = Talk::begun();
+    let acts = talk.acts();
+    talk.it.store = Store::Pep;
+    talk.it.outbox.put(state(3));
+    talk.it.outbox.fresh_session();
+    talk.hears(&answer(&Talk::id(&acts, "<items"), OWN, 3, CLOCK - 31 * 24 * 3600));
+    Talk::id(&talk.acts(), "<publish ");
+}
+
+#[test]
+fn other_options_are_set_right_once() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.it.publish(state(1));
+    let publish = Talk::id(&talk.acts(), "<publish ");
+    talk.hears(&refused(&publish, "conflict"));
+    let configure = Talk::id(&talk.acts(), "<configure ");
+    talk.hears(&format!("<iq type='result' id='{configure}'/>"));
+    let publish = Talk::id(&talk.acts(), "<publish ");
+    talk.hears(&refused(&publish, "conflict"));
+    assert!(talk.acts().is_empty(), "a server that refuses on is left alone for a while");
+}
+
+#[test]
+fn without_a_store_the_devices_are_told() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.it.publish(state(1));
+    let publish = Talk::id(&talk.acts(), "<publish ");
+    talk.hears(&refused(&publish, "service-unavailable"));
+    talk.acts();
+    talk.hears(&presence(OTHER));
+    let acts = talk.acts();
+    let headline = acts.iter().find(|act| act.starts_with("<message")).expect("who comes is told");
+    assert!(headline.contains("to='alice@p.test/trib-2'") && headline.contains("type='headline'"));
+    talk.it.publish(state(2));
+    assert!(talk.acts().iter().any(|act| act.starts_with("<message") && act.contains("seq='2'")));
+}
+
+#[test]
+fn a_silent_server_is_asked_again() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.it.publish(state(1));
+    Talk::id(&talk.acts(), "<publish ");
+    talk.now.tick += REPLY;
+    talk.acts();
+    talk.now.tick += Duration::from_secs(10);
+    Talk::id(&talk.acts(), "<publish ");
+}
+
+#[test]
+fn an_interruption_costs_no_request_its_time() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.it.publish(state(1));
+    let publish = Talk::id(&talk.acts(), "<publish ");
+    talk.it.interrupted();
+    talk.now.tick += REPLY * 10;
+    assert!(talk.acts().is_empty());
+    talk.it.resumed(talk.now);
+    assert!(talk.acts().is_empty(), "the answer may be on its way");
+    talk.hears(&format!("<iq type='result' id='{publish}'/>"));
+    assert!(talk.acts().is_empty());
+}
+
+#[test]
+fn chat_is_not_ours() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.acts();
+    talk.hears("<message from='bob@p.test/phone' type='chat' id='1'><body>hello</body></message>");
+    talk.hears("<presence from='bob@p.test' type='subscribe'/>");
+    assert!(talk.acts().is_empty(), "neither shown nor answered");
+}
+
+#[test]
+fn what_came_before_the_server_knew_our_wishes_is_fetched() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.hears(&presence(OTHER));
+    talk.acts();
+    let node = xmpp_parsers::caps::query_caps(disco::own_caps(talk.it.devices.known())).node.unwrap();
+    let query = format!("<query xmlns='http://jabber.org/protocol/disco#info' node='{node}'/>");
+    talk.hears(&format!("<iq type='get' id='x' from='p.test'>{query}</iq>"));
+    let acts = talk.acts();
+    assert!(acts[0].contains("+notify") && acts[1].contains(&format!("state#{OTHER}'/>")), "{acts:#?}");
+}
