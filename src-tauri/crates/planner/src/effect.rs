@@ -35,7 +35,8 @@ pub enum Effect {
         /// What to fetch.
         keys: Vec<Key>,
     },
-    /// Commit these lines to the location logs as one commit, then say `Heads` and `RecordEnded`.
+    /// Commit these lines to the location logs as one commit, then say `Heads` and `RecordEnded`. Lines that are on
+    /// record already are left alone; when all are, there is no commit and no `Heads`.
     Record(Vec<(Key, Site, Presence)>),
     /// Tell our own devices to look; to be published even when it says the same as the last one, since another place
     /// may have got our news since.

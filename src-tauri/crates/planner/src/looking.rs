@@ -25,8 +25,9 @@ impl Looking {
     }
 
     /// The channel changed: pauses start anew.
-    pub(crate) fn channel(&mut self, channel: Channel) {
+    pub(crate) fn channel(&mut self, channel: Channel, config: &Config) {
         self.channel = channel;
+        self.pause = config.poll.0;
         self.next = None;
     }
 

@@ -34,7 +34,7 @@ impl Planner {
                 self.look_everywhere();
             }
             Input::Channel(channel) => {
-                self.looking.channel(channel);
+                self.looking.channel(channel, &self.config);
                 if channel == Channel::Up {
                     self.announcing.forgive();
                     self.look_everywhere();
