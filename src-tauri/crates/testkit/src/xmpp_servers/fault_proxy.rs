@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -16,6 +16,8 @@ pub struct FaultProxy {
 #[derive(Debug, Default)]
 struct Shared {
     pairs: Mutex<Vec<Pair>>,
+    seen: AtomicUsize,
+    turns_away: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -42,6 +44,10 @@ impl FaultProxy {
                 if accepting.closed.load(Ordering::SeqCst) {
                     return;
                 }
+                accepting.seen.fetch_add(1, Ordering::SeqCst);
+                if accepting.turns_away.load(Ordering::SeqCst) {
+                    continue;
+                }
                 // A client that cannot be joined is turned away by its end being dropped, as by a server that is down.
                 if let Ok(pair) = Pair::join(client, target) {
                     accepting.pairs().push(pair);
@@ -56,9 +62,19 @@ impl FaultProxy {
         self.port
     }
 
+    /// How many clients have connected so far, those that were turned away included.
+    pub fn seen(&self) -> usize {
+        self.shared.seen.load(Ordering::SeqCst)
+    }
+
     /// Cuts all connections. New ones pass.
     pub fn cut(&self) {
         self.shared.pairs().drain(..).for_each(|pair| pair.cut());
+    }
+
+    /// Whether new connections are turned away, as by a network that is down.
+    pub fn turn_away(&self, turn_away: bool) {
+        self.shared.turns_away.store(turn_away, Ordering::SeqCst);
     }
 
     /// Swallows from now on all that comes on the connections that are open now, as a network does that lost its way:
@@ -154,7 +170,9 @@ mod tests {
         assert_eq!(error, io::ErrorKind::WouldBlock, "but the connection stands");
         let mut second = connect();
         assert_eq!(say(&mut second).ok(), Some(b'x'), "a new connection passes");
+        proxy.turn_away(true);
+        assert!(say(&mut connect()).is_err(), "unless it is turned away");
         proxy.cut();
-        assert!(say(&mut second).is_err(), "a cut one does not");
+        assert!(say(&mut second).is_err(), "a cut one does not pass");
     }
 }

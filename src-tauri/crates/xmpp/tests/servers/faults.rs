@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tributary_testkit::need_all;
-use tributary_testkit::xmpp_servers::{Ejabberd, FaultProxy, Prosody, XmppServer};
+use tributary_testkit::xmpp_servers::{Ejabberd, FaultProxy, Prosody, ProsodyOptions, XmppServer};
 use tributary_xmpp::account::Account;
 use tributary_xmpp::session::{ConnectionState, Timeouts};
 
@@ -29,6 +29,47 @@ async fn ejabberd() {
     a_broken_connection_is_resumed(&server).await;
     a_black_hole_is_noticed(&server).await;
     a_killed_server_is_met_again(&mut server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prosody_away_too_long() {
+    if !need_all(Prosody::NEEDS) {
+        return;
+    }
+    let options = ProsodyOptions { extra: "smacks_hibernation_time = 1", ..Default::default() };
+    away_too_long(&Prosody::start_with("p.test", &[("alice", PASSWORD)], options)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ejabberd_away_too_long() {
+    if !need_all(Ejabberd::NEEDS) {
+        return;
+    }
+    away_too_long(&Ejabberd::start_with("e.test", &[("alice", PASSWORD)], ", resume_timeout: 1")).await;
+}
+
+/// Beyond the resume time the session is a new one, and what was missed is read from the store.
+async fn away_too_long(server: &dyn XmppServer) {
+    let proxy = FaultProxy::start(server.starttls_port());
+    let mut away = through(server, &proxy, quick());
+    away.online().await;
+    let mut steady = Device::start(alice(server));
+    steady.sees(&away, true).await;
+    away.sees(&steady, true).await;
+    proxy.turn_away(true);
+    proxy.cut();
+    steady.session.publish(state(1, "11111111-a", 1));
+    // The server's signal that it gave the session up.
+    steady.sees(&away, false).await;
+    away.session.publish(state(1, "22222222-b", 1));
+    proxy.turn_away(false);
+    away.session.network_changed();
+    let (_, resumed) = away.online().await;
+    assert!(!resumed, "there was nothing left to resume");
+    away.hint(&steady, 1).await;
+    steady.hint(&away, 1).await;
+    away.session.stop().await;
+    steady.session.stop().await;
 }
 
 fn through(server: &dyn XmppServer, proxy: &FaultProxy, timeouts: Timeouts) -> Device {
