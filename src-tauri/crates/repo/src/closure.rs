@@ -12,10 +12,11 @@ use crate::cancel::{Cancel, Meter};
 use crate::object_batch::{ObjectBatch, TreeItem};
 use crate::tree::{EntryMode, Node, parse_tree};
 
-/// More objects than this are left to git's own programs, which hold none of them in memory.
-pub(crate) const MAX_OBJECTS: usize = 100_000;
-/// More bytes than this, likewise.
-pub(crate) const MAX_BYTES: u64 = 128 << 20;
+/// More objects than this are left to git's own programs. Measured with git 2.47: 1,000 objects take us half the time
+/// that `git push` takes, 10,000 twice as long, since git copies what is compressed already.
+pub(crate) const MAX_OBJECTS: usize = 3_000;
+/// More bytes than this, likewise: git holds none of them in memory.
+pub(crate) const MAX_BYTES: u64 = 64 << 20;
 /// More paths than this in one directory tree are not a folder but an attack: a few small trees that name each other
 /// many times over can stand for any number of paths.
 const MAX_PATHS: u64 = 20_000_000;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tributary_formats::{Key, KeyHasher, RepoUuid};
 use tributary_formats::backend::Backend;
+use tributary_formats::{Key, KeyHasher, RepoUuid};
 use tributary_repo::bare;
 use tributary_repo::cancel::{Cancel, no_meter};
 use tributary_repo::contents::local::LocalContents;
@@ -64,8 +64,15 @@ fn a_bare_repository_holds_contents() {
     contents.retrieve(&key, &tmp, &no_meter, &Cancel::new()).unwrap();
     assert_eq!(fs::read(&tmp).unwrap(), content);
 
-    let log = Command::new("git").current_dir(&hub).args(["grep", "-h", hub_uuid.as_str(), "git-annex", "--", "*.bin.log"]).output();
-    assert_eq!(String::from_utf8_lossy(&log.unwrap().stdout), format!("1700000000s 1 {hub_uuid}\n"), "it knows what it has");
+    let log = Command::new("git")
+        .current_dir(&hub)
+        .args(["grep", "-h", hub_uuid.as_str(), "git-annex", "--", "*.bin.log"])
+        .output();
+    assert_eq!(
+        String::from_utf8_lossy(&log.unwrap().stdout),
+        format!("1700000000s 1 {hub_uuid}\n"),
+        "it knows what it has"
+    );
 
     if let Some(version) = newest_annex() {
         let annex = Annex::new(&version);
@@ -118,7 +125,10 @@ fn a_local_transfer_is_resumed_and_verified() {
     // A source that is not what its key says.
     let (other, _) = source(&sandbox, "other", b"short");
     let (_, wrong) = source(&sandbox, "wrong", b"wrong");
-    assert!(matches!(contents.store(&wrong, &other, &no_meter, &Cancel::new()), Err(ContentsError::Corrupt { .. })));
+    assert!(matches!(
+        contents.store(&wrong, &other, &no_meter, &Cancel::new()),
+        Err(ContentsError::Corrupt { .. })
+    ));
     assert!(!contents.check_present(&wrong).unwrap());
 }
 
@@ -160,7 +170,13 @@ fn git_annex_finds_what_was_stored_in_its_repository() {
 fn serve(annex: &Annex, dir: &Path, environment: &[(&str, &str)]) -> (P2p, Child) {
     let server = uuid(annex, dir);
     let mut command = annex.sandbox().command("git-annex-shell");
-    command.args(["p2pstdio", dir.to_str().unwrap(), "11111111-2222-3333-4444-555555555555", "--uuid", server.as_str()]);
+    command.args([
+        "p2pstdio",
+        dir.to_str().unwrap(),
+        "11111111-2222-3333-4444-555555555555",
+        "--uuid",
+        server.as_str(),
+    ]);
     command.envs(environment.iter().copied());
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let (reader, writer) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
@@ -301,8 +317,11 @@ fn ssh_url(git: &git2::Repository, dir: &Path) -> SshUrl {
 fn contents_travel_over_ssh() {
     for version in annex_versions() {
         let annex = Annex::new(&version);
-        let (dir, plain, here) =
-            (annex.sandbox().join("it's a server"), annex.sandbox().dir("plain"), annex.sandbox().dir("here"));
+        let (dir, plain, here) = (
+            annex.sandbox().join("it's a server"),
+            annex.sandbox().dir("plain"),
+            annex.sandbox().dir("here"),
+        );
         annex.init(&dir, "server");
         annex.git(&plain, ["init", "-q", "--bare"]);
         annex.git(&here, ["init", "-q"]);
@@ -331,12 +350,14 @@ fn a_server_without_git_annex_carries_names_only() {
     let git = git2::Repository::init(sandbox.dir("here")).unwrap();
     let script = sandbox.join("fake-ssh");
     // A shell that finds nothing at all.
-    fs::write(&script, "#!/bin/sh\nwhile [ $# -gt 1 ]; do shift; done\nPATH=/nonexistent\neval \"$1\"\n").unwrap();
+    fs::write(&script, "#!/bin/sh\nwhile [ $# -gt 1 ]; do shift; done\nPATH=/nonexistent\neval \"$1\"\n")
+        .unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     git.config().unwrap().set_str("core.sshCommand", script.to_str().unwrap()).unwrap();
     let url = ssh_url(&git, Path::new("/srv/hub"));
     assert_eq!(discover(&git, &url, &Cancel::new()).unwrap(), Discovered::NoShell);
 
-    fs::write(&script, "#!/bin/sh\necho 'anna@host: Permission denied (publickey).' >&2\nexit 255\n").unwrap();
+    fs::write(&script, "#!/bin/sh\necho 'anna@host: Permission denied (publickey).' >&2\nexit 255\n")
+        .unwrap();
     assert!(matches!(discover(&git, &url, &Cancel::new()), Err(ContentsError::Auth { .. })));
 }

@@ -41,15 +41,24 @@ fn listing(repo: &Repo) -> Vec<String> {
 fn commits_are_gits_own() {
     let repo = Repo::new();
     let git = git2::Repository::open(repo.path()).unwrap();
-    commit(&git, &[("a.txt", Some("1")), ("dir/b", Some("2")), ("dir/sub/c", Some("3")), ("dir.x", Some("4"))]);
+    commit(
+        &git,
+        &[("a.txt", Some("1")), ("dir/b", Some("2")), ("dir/sub/c", Some("3")), ("dir.x", Some("4"))],
+    );
     assert_eq!(listing(&repo), ["a.txt", "dir.x", "dir/b", "dir/sub/c"]);
     commit(&git, &[("dir/sub/c", None), ("dir/b", Some("two"))]);
     assert_eq!(listing(&repo), ["a.txt", "dir.x", "dir/b"], "a directory that is empty vanishes");
     assert_eq!(repo.git(["show", "HEAD:dir/b"]).text(), "two");
 
     repo.git(["fsck", "--strict", "--no-dangling"]).ok();
-    assert_eq!(repo.git(["log", "--format=%an %ae %at %s", "-1"]).text(), "Anna B anna@example.org 1700000000 a change");
-    assert_eq!(repo.git(["reflog", "--format=%gs", "master"]).text(), "commit: a change\ncommit (initial): a change");
+    assert_eq!(
+        repo.git(["log", "--format=%an %ae %at %s", "-1"]).text(),
+        "Anna B anna@example.org 1700000000 a change"
+    );
+    assert_eq!(
+        repo.git(["reflog", "--format=%gs", "master"]).text(),
+        "commit: a change\ncommit (initial): a change"
+    );
     assert_eq!(repo.git(["symbolic-ref", "HEAD"]).text(), "refs/heads/master");
 }
 
@@ -111,7 +120,8 @@ fn somebody_elses_commit_is_never_passed_over() {
 fn trees_are_compared_as_git_compares_them() {
     let repo = Repo::new();
     let git = git2::Repository::open(repo.path()).unwrap();
-    let old = commit(&git, &[("a", Some("1")), ("b/c", Some("2")), ("b/d", Some("3")), ("same/x", Some("4"))]);
+    let old =
+        commit(&git, &[("a", Some("1")), ("b/c", Some("2")), ("b/d", Some("3")), ("same/x", Some("4"))]);
     let new = commit(
         &git,
         &[("a", None), ("a/now/dir", Some("5")), ("b/c", Some("new")), ("b/d", None), ("b.e", Some("6"))],
@@ -144,7 +154,9 @@ fn ten_thousand_files_make_one_pack() {
     let mut batch = ObjectBatch::new();
     let begun = Instant::now();
     let changes: Vec<_> = (0..10_000)
-        .map(|n| change(&mut batch, &format!("d{}/f{n}", n % 100), Some(&format!("/annex/objects/key-{n}\n"))))
+        .map(|n| {
+            change(&mut batch, &format!("d{}/f{n}", n % 100), Some(&format!("/annex/objects/key-{n}\n")))
+        })
         .collect();
     commit_changes(&git, &mut batch, None, &changes, "many", &author()).unwrap().unwrap();
     eprintln!("10,000 files: {:?}", begun.elapsed());

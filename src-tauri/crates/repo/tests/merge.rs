@@ -79,7 +79,11 @@ fn merged(git: &git2::Repository, ours: Oid, theirs: Oid) -> (Oid, Oid, Vec<(Str
 }
 
 /// The merge of two edits of `base`, as a list of `PATH CONTENT`.
-fn outcome(base: &[(&'static str, File)], ours: &[(&'static str, File)], theirs: &[(&'static str, File)]) -> Vec<String> {
+fn outcome(
+    base: &[(&'static str, File)],
+    ours: &[(&'static str, File)],
+    theirs: &[(&'static str, File)],
+) -> Vec<String> {
     let repo = Repo::bare();
     let git = git2::Repository::open(repo.path()).unwrap();
     let files = |list: &[(&'static str, File)]| list.iter().cloned().collect::<Files>();
@@ -115,7 +119,11 @@ fn describe(git: &git2::Repository, tree: Oid) -> Vec<String> {
 
 #[test]
 fn two_contents_of_one_file() {
-    let both = outcome(&[("f.txt", Unlocked(9, false))], &[("f.txt", Unlocked(1, false))], &[("f.txt", Unlocked(2, true))]);
+    let both = outcome(
+        &[("f.txt", Unlocked(9, false))],
+        &[("f.txt", Unlocked(1, false))],
+        &[("f.txt", Unlocked(2, true))],
+    );
     assert_eq!(both, ["f.variant-16e4.txt = 2 +x", "f.variant-5d43.txt = 1"]);
     let locked = outcome(&[], &[("sub/f.txt", Locked(1))], &[("sub/f.txt", Unlocked(2, false))]);
     assert_eq!(locked, ["sub/f.variant-16e4.txt = 2", "sub/f.variant-5d43.txt = locked 1"]);
@@ -133,7 +141,11 @@ fn a_variant_that_is_there_already_is_not_made_twice() {
     let ours = [("f.txt", Unlocked(1, false)), ("f.variant-5d43.txt", Unlocked(3, false))];
     let both = outcome(&base, &ours, &[("f.txt", Unlocked(2, false))]);
     let long = format!("f.variant-5d43.variant-{}.txt = 1", key(1));
-    assert_eq!(both, ["f.variant-16e4.txt = 2".to_owned(), "f.variant-5d43.txt = 3".to_owned(), long], "another content has the name");
+    assert_eq!(
+        both,
+        ["f.variant-16e4.txt = 2".to_owned(), "f.variant-5d43.txt = 3".to_owned(), long],
+        "another content has the name"
+    );
 }
 
 #[test]
@@ -171,10 +183,10 @@ fn a_file_against_a_directory() {
     let kept = outcome(&base, &ours, &[("d", Unlocked(2, false))]);
     assert_eq!(kept, ["d.variant-16e4 = 2", "d/a.variant-5d43 = 1"]);
     // It was only left as it was: then the file simply takes its place.
-    assert_eq!(outcome(&base, &[("x", Locked(1)), base[0].clone(), base[1].clone()], &[("d", Unlocked(2, false))]), [
-        "d = 2",
-        "x = locked 1"
-    ]);
+    assert_eq!(
+        outcome(&base, &[("x", Locked(1)), base[0].clone(), base[1].clone()], &[("d", Unlocked(2, false))]),
+        ["d = 2", "x = locked 1"]
+    );
     // A file that became a directory here, and went there.
     assert_eq!(outcome(&[("f", Unlocked(9, false))], &[("f/a", Unlocked(1, false))], &[]), ["f/a = 1"]);
 }
@@ -259,7 +271,8 @@ fn edit() -> impl Strategy<Value = Vec<(&'static str, Option<File>)>> {
 fn edited(files: &Files, edit: &[(&'static str, Option<File>)]) -> Files {
     let mut files = files.clone();
     for (path, file) in edit {
-        let inside = |other: &str, dir: &str| other.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'));
+        let inside =
+            |other: &str, dir: &str| other.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'));
         files.remove(path);
         if let Some(file) = file {
             files.retain(|other, _| !inside(other, path) && !inside(path, other));

@@ -150,13 +150,19 @@ fn conflicts_are_resolved_as_git_annex_resolves_them() {
             let git = git2::Repository::open(&here).unwrap();
             let oid = |rev: &str| Oid::from_str(&annex.git(&here, ["rev-parse", rev])).unwrap();
             let (ours, theirs) = (oid("master"), oid("there/master"));
-            let Merged::Merge { commit, tree, .. } = merge_commits(&git, Some(ours), &[theirs]).unwrap() else {
+            let Merged::Merge { commit, tree, .. } = merge_commits(&git, Some(ours), &[theirs]).unwrap()
+            else {
                 panic!("{}: both sides changed something", case.name);
             };
             assert_eq!(tree_of(&git, commit).unwrap(), tree);
 
             annex.annex(&here, ["sync", "-q", "--no-content", "--no-push", "there"]);
-            assert_eq!(annex.git(&here, ["status", "--porcelain"]), "", "{}: git-annex resolved it all", case.name);
+            assert_eq!(
+                annex.git(&here, ["status", "--porcelain"]),
+                "",
+                "{}: git-annex resolved it all",
+                case.name
+            );
             let listed = |tree: &str| annex.git(&here, ["ls-tree", "-r", tree]);
             assert_eq!(listed(&tree.to_string()), listed("master"), "{} ({version:?})", case.name);
         }
