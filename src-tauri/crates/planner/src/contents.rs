@@ -66,7 +66,8 @@ impl Contents {
         // A place that got it, or got it again, is worth a try whatever happened there before.
         wish.setbacks.retain(|(place, direction), setback| {
             let anew = *direction == Direction::Download && appeared.contains(place);
-            !anew && !(changed && setback.ends_with_change())
+            let over = anew || (changed && setback.ends_with_change());
+            !over
         });
         wish.size = fact.size;
         wish.here = fact.here;

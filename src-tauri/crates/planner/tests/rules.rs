@@ -20,7 +20,7 @@ struct Desk {
 impl Desk {
     /// With these places up and looked at, and nothing to do.
     fn at_rest(places: &[(PlaceId, u32)]) -> Self {
-        let uuid = RepoUuid::parse("6f7b6a3e-0000-4000-8000-000000000001").unwrap();
+        let uuid = RepoUuid::parse("6f7b6a3e-0000-4000-8000-000000000001").expect("a well formed UUID");
         let mut desk = Self { planner: Planner::new(Config::new(uuid)), now: Instant(1_000_000), wake: None };
         desk.tell(Input::Channel(Channel::Up));
         for (id, cost) in places {
@@ -80,7 +80,7 @@ impl Desk {
 }
 
 fn key(number: u64, size: u64) -> Key {
-    Key::parse(format!("WORM-s{size}-m1--k{number}").as_bytes()).unwrap()
+    Key::parse(format!("WORM-s{size}-m1--k{number}").as_bytes()).expect("a well formed key")
 }
 
 /// A file that was saved here just now and that places want.

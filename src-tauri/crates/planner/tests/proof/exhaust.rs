@@ -17,7 +17,7 @@ fn exhaust(graph: &Graph, xmpp: bool, edits: usize, faults: u8) {
     let what = format!("{:?} {:?}, XMPP {xmpp}, edits {edits}, faults {faults}", graph.vertices, graph.links);
     let small = Small { graph: graph.clone(), xmpp, edits, faults };
     let checker = small.checker().threads(2).spawn_bfs().join();
-    println!("{what}: {} states in {:?}", checker.unique_state_count(), began.elapsed());
+    eprintln!("{what}: {} states in {:?}", checker.unique_state_count(), began.elapsed());
     checker.assert_properties();
 }
 

@@ -62,6 +62,22 @@ impl Graph {
         &self.adjacent[vertex]
     }
 
+    /// How many links there are at most between a vertex and any other.
+    pub fn reach_of(&self, vertex: Vertex) -> u64 {
+        let mut seen = vec![false; self.vertices.len()];
+        seen[vertex] = true;
+        let (mut edge, mut hops) = (vec![vertex], 0);
+        loop {
+            let next: Vec<Vertex> =
+                edge.iter().flat_map(|at| &self.adjacent[*at]).map(|(_, to)| *to).collect();
+            edge = next.into_iter().filter(|to| !std::mem::replace(&mut seen[*to], true)).collect();
+            if edge.is_empty() {
+                return hops;
+            }
+            hops += 1;
+        }
+    }
+
     fn of_nodes(nodes: usize) -> Self {
         let mut graph = Self::default();
         (0..nodes).for_each(|_| {

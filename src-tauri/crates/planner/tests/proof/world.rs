@@ -428,8 +428,7 @@ impl World {
         };
         let key = self.plan.keys[edit].clone();
         let place = PlaceId(place as u32);
-        let steps = self.tell(node, Input::TransferEnded { place, direction, key, result }, now);
-        steps
+        self.tell(node, Input::TransferEnded { place, direction, key, result }, now)
     }
 
     fn recorded(&mut self, node: Vertex, lines: Vec<(EditId, Vertex, bool)>, now: Instant) -> Vec<Step> {

@@ -49,7 +49,7 @@ fn a_change_costs_pushes_and_hints_by_the_number_of_links() {
     for (name, graph) in shapes {
         let (uses, nodes) = (graph.uses(), graph.nodes().count() as u64);
         let cost = cost_of_a_change(graph, true);
-        println!(
+        eprintln!(
             "{name}: {uses} ends of links, {} pushes with news, {} refused, {} hints, {} records",
             cost.news, cost.refused, cost.announces, cost.records
         );

@@ -82,13 +82,13 @@ impl Walk {
     /// Walks to the end and asserts all that is promised there.
     pub fn run(self) -> Cost {
         let (seed, carried) = (self.seed, self.graph.carried.clone());
-        let vertices = self.graph.vertices.len() as u64;
+        let vertices = self.graph.vertices.len();
         let what = format!("seed {seed}, {vertices} vertices, {} links", self.graph.links.len());
-        let trouble = self.trouble;
+        let (trouble, hops) = (self.trouble, self.graph.reach_of(0));
         let mut walker = self.begin();
         // Each hop may have to wait for the slowest look, because a hint was lost or there are none; a drive has to
         // go to and fro a few times.
-        let patience = 4 * HOUR + vertices * 6 * MINUTE;
+        let patience = 4 * HOUR + 2 * hops * 6 * MINUTE;
         walker.carry(&carried, TROUBLE + patience + SILENCE);
         walker.until(TROUBLE + patience);
         walker.until_nothing_is_under_way();
