@@ -171,7 +171,8 @@ pub enum Retry {
 pub struct LoginReport {
     /// The address that the test was bound to (not the device's own resource, which may be online).
     pub bound: FullJid,
-    /// How the password was proven; to be kept as [`Account::strongest`].
+    /// How the password was proven; to be kept as
+    /// [`Account::strongest`](crate::account::Account::strongest).
     pub mechanism: Mechanism,
     /// Whether TLS was there from the first byte, instead of STARTTLS.
     pub direct_tls: bool,
