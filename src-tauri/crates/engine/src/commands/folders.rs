@@ -1,0 +1,215 @@
+//! Folders: added, cloned, removed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tributary_repo::cancel::{Cancel, no_meter};
+use tributary_repo::remote::GitRemote;
+use tributary_repo::repository::{CreateError, OpenError, Setup};
+use tributary_repo::{Repository, fetch};
+use tributary_status::{Failure, FolderState, ProblemCode, Reply};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{absolute, done, fault, not_kept, remotes};
+use crate::config::{FolderConfig, Pause};
+use crate::engine::Engine;
+use crate::state::desk::{Desk, DeskHandle};
+use crate::state::places::Places;
+use crate::state::repositories::Repositories;
+use crate::threads::account::AccountAsk;
+use crate::threads::committer::chain;
+use crate::threads::fetcher;
+
+/// Makes a folder a synced one.
+pub(super) async fn add(
+    engine: &Arc<Engine>,
+    path: &Path,
+    description: Option<String>,
+) -> Result<Reply, Failure> {
+    let _turn = engine.changing.lock().await;
+    not_watched(engine, path)?;
+    let setup = setup(engine, path, description);
+    let top = path.to_owned();
+    let made = tokio::task::spawn_blocking(move || make(&top, &setup)).await.expect("making does not panic");
+    let new = made.map_err(|error| not_made(path, &error))?;
+    run(engine, &absolute(&path.display().to_string()).unwrap_or_else(|_| path.into())).await?;
+    let how = if new { "is a synced folder now" } else { "is synced from now on, as it is" };
+    done(format!("{} {how}.", path.display()))
+}
+
+/// A new repository, or the one that is there. True when it is new.
+fn make(path: &Path, setup: &Setup) -> Result<bool, CreateError> {
+    match Repository::open(path) {
+        Ok(_) => Repository::adopt(path, setup).map(|_| false),
+        Err(OpenError::NotAnnexed { .. }) => Repository::init_annex(path, setup).map(|_| false),
+        Err(OpenError::NotRepository { .. }) => Repository::create(path, setup).map(|_| true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gets an existing folder from a git remote: names and logs are here when this returns.
+pub(super) async fn clone(
+    engine: &Arc<Engine>,
+    url: &str,
+    path: &Path,
+    description: Option<String>,
+) -> Result<Reply, Failure> {
+    let _turn = engine.changing.lock().await;
+    not_watched(engine, path)?;
+    let existed = path.exists();
+    let empty = !existed || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    if !empty {
+        return Err(fault(
+            None,
+            format!("{} is not empty.", path.display()),
+            "Clone into a new folder; files can be moved into it afterwards.",
+        ));
+    }
+    let setup = setup(engine, path, description);
+    let (top, from) = (path.to_owned(), url.to_owned());
+    let cloned = tokio::task::spawn_blocking(move || clone_blocking(&top, &from, &setup))
+        .await
+        .expect("cloning does not panic");
+    if let Err(failure) = cloned {
+        // Nothing of a person is in it: it was empty or missing a moment ago.
+        std::fs::remove_dir_all(path).ok();
+        if existed {
+            std::fs::create_dir(path).ok();
+        }
+        return Err(failure);
+    }
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    run(engine, &path).await?;
+    done(format!("{} is here; its files arrive now.", path.display()))
+}
+
+fn clone_blocking(path: &Path, url: &str, setup: &Setup) -> Result<(), Failure> {
+    const NAME: &str = "origin";
+    let failed = |sentence: String| fault(None, sentence, "Check the address, and that you may read there.");
+    Repository::init_empty(path, setup).map_err(|error| not_made(path, &error))?;
+    let repo = Repository::open(path).map_err(|error| not_made(path, &error.into()))?;
+    let git = repo.git();
+    let remote = GitRemote::add(git, NAME, url).map_err(|error| failed(format!("{url} is no address of a repository: {error}.")))?;
+    fetch::fetch(git, &remote, &no_meter, &Cancel::new())
+        .map_err(|error| failed(format!("{}.", chain(&error))))?;
+    let branch = tributary_repo::sync_branches::branch_at(git, NAME)
+        .map_err(|error| failed(format!("What {url} holds cannot be read: {error}.")))?
+        .ok_or_else(|| failed(format!("{url} holds no folder yet: it has no branch.")))?;
+    repo.git().set_head(&format!("refs/heads/{branch}")).map_err(|error| failed(error.to_string()))?;
+    remotes::learn_uuid(&repo, &remote).map_err(|error| failed(format!("{error}.")))?;
+    drop(repo);
+    let desk = DeskHandle::new(Desk::open(path).map_err(|error| failed(format!("{}.", chain(&error))))?);
+    let places = Places::default();
+    let repositories = Repositories::new(path.into());
+    fetcher::merge_from(&desk, &repositories, &places, Some(NAME))
+        .map_err(|error| failed(format!("What {url} holds could not be merged: {}.", chain(&error))))?;
+    desk.here(|desk| desk.index.write())
+        .map_err(|error| failed(format!("{}.", chain(&error))))
+}
+
+/// Forgets a folder; its files stay.
+pub(super) async fn remove(engine: &Arc<Engine>, path: &Path) -> Result<Reply, Failure> {
+    let _turn = engine.changing.lock().await;
+    let known = engine
+        .configure(|config| {
+            let before = config.folders.len();
+            config.folders.retain(|folder| folder.path != path);
+            config.folders.len() < before
+        })
+        .map_err(not_kept)?;
+    if !known {
+        return Err(fault(None, format!("{} is not a synced folder.", path.display()), "`trib status` lists them."));
+    }
+    let watched = engine.watched.lock().expect("no holder panics").remove(path);
+    if let Some(watched) = watched {
+        watched.cancel();
+    }
+    if let Some(folder) = engine.folders.get(path) {
+        folder.stop().await;
+    }
+    engine.account.send(AccountAsk::FolderGone(path.into())).ok();
+    engine.board.remove_folder(path);
+    done(format!("{} is not synced any more. Its files stay.", path.display()))
+}
+
+fn not_watched(engine: &Engine, path: &Path) -> Result<(), Failure> {
+    for known in engine.configuration().folders {
+        if known.path == path {
+            return Err(fault(None, format!("{} is a synced folder already.", path.display()), "There is nothing to do."));
+        }
+        if path.starts_with(&known.path) || known.path.starts_with(path) {
+            return Err(fault(
+                None,
+                format!("{} and the synced folder {} lie in one another.", path.display(), known.path.display()),
+                "Choose a folder of its own.",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// How a new clone of a folder describes itself, and how git finds our filter where git-annex is missing.
+fn setup(engine: &Engine, path: &Path, description: Option<String>) -> Setup {
+    let description = description.unwrap_or_else(|| {
+        let name = engine.configuration().settings.computer_name;
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let computer = if name.is_empty() { host } else { name };
+        format!("{computer}:{}", path.display())
+    });
+    let filter_process = crate::host::trib_binary().map(|trib| {
+        format!("{} filter-process", shell_quoted(&trib.display().to_string()))
+    });
+    Setup { description, filter_process, look_for_git_annex: true }
+}
+
+/// One word of a command line that git hands to a shell.
+fn shell_quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Keeps the folder in the configuration, starts it, and waits until its status is up.
+async fn run(engine: &Arc<Engine>, path: &Path) -> Result<(), Failure> {
+    let folder = FolderConfig { path: path.into(), pause: Pause::Off, first_sync_done: false };
+    engine.configure(|config| config.folders.push(folder.clone())).map_err(not_kept)?;
+    let mut events = engine.subscribe();
+    engine.watch_over(folder);
+    loop {
+        let status = engine.snapshot().folders.into_iter().find(|status| Path::new(&status.path) == path);
+        if engine.folders.get(path).is_some() && status.is_some() {
+            return Ok(());
+        }
+        if let Some(status) = status.filter(|status| status.uuid.is_empty() && status.state == FolderState::NeedsYou) {
+            let first = status.problems.into_iter().next();
+            let hint = first.as_ref().map(|problem| problem.hint.clone()).unwrap_or_default();
+            return Err(fault(first.map(|problem| problem.code), status.sentence, hint));
+        }
+        if matches!(events.recv().await, Err(RecvError::Closed)) {
+            return Err(fault(None, "Tributary is stopping.", "Start it again."));
+        }
+    }
+}
+
+fn not_made(path: &Path, error: &CreateError) -> Failure {
+    let (code, hint) = match error {
+        CreateError::InsideRepository { .. } => (None, "Choose a folder that lies in no repository."),
+        CreateError::Open(OpenError::AdjustedBranch { .. }) => (
+            Some(ProblemCode::AdjustedBranch),
+            "Check out the branch it was made from, such as `git checkout master`, and add the folder again.",
+        ),
+        CreateError::Open(OpenError::AssistantRunning { .. }) => {
+            (Some(ProblemCode::OtherAssistant), "Stop it with `git annex assistant --stop`.")
+        }
+        CreateError::Open(OpenError::Bare { .. }) => {
+            (None, "A bare repository is a place, not a folder: add it with `trib remote add`.")
+        }
+        CreateError::Open(_) => (Some(ProblemCode::UnsupportedRepository), "It is left as it is."),
+        CreateError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            (Some(ProblemCode::ReadOnly), "Give yourself permission to write there.")
+        }
+        CreateError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            (Some(ProblemCode::DiskFull), "Make room on the disk.")
+        }
+        _ => (None, "Nothing in the folder was changed."),
+    };
+    fault(code, format!("{} cannot be synced: {}.", path.display(), chain(error)), hint)
+}

@@ -1,0 +1,13 @@
+//! What the engine's threads share: a file each, with verbs, and no lock in sight outside.
+
+pub mod board;
+pub mod changes;
+pub mod deletions;
+pub mod desk;
+pub mod facts;
+pub(crate) mod folders;
+pub mod ledger;
+pub mod outlook;
+pub mod places;
+pub mod problems;
+pub mod repositories;

@@ -1,0 +1,62 @@
+//! What the planner is told of keys and heads, read at the desk.
+
+use tributary_formats::key::Key;
+use tributary_planner::{ContentFact, Head, Heads};
+use tributary_repo::Oid;
+
+use super::desk::{Desk, DeskError};
+use super::places::Places;
+
+/// The truth of these keys: here or not, wanted where, on record where. `fresh` ones were named by a local commit
+/// just now.
+pub fn of_keys(desk: &Desk, places: &Places, keys: &[Key], fresh: bool) -> Result<Vec<ContentFact>, DeskError> {
+    let store = desk.repo.store();
+    let rows = places.rows();
+    let mut facts = Vec::with_capacity(keys.len());
+    for key in keys {
+        let here = store.contains(key).map_err(DeskError::WorkTree)?;
+        let named = !desk.ledger.paths_of(key, 1)?.is_empty();
+        let locations = desk.ledger.locations(key)?;
+        let wanted_here = named && !desk.ledger.kept_elsewhere(key)?;
+        let at = |wanted: bool| {
+            rows.iter()
+                .filter(|row| {
+                    row.uuid.as_ref().is_some_and(|uuid| {
+                        if wanted { named && row.confirmed } else { locations.contains(uuid) }
+                    })
+                })
+                .map(|row| row.id)
+                .collect()
+        };
+        facts.push(ContentFact {
+            key: key.clone(),
+            size: key.size(),
+            here,
+            here_on_record: locations.contains(desk.repo.uuid()),
+            wanted_here,
+            present_at: at(false),
+            wanted_at: at(true),
+            fresh: fresh && here,
+        });
+    }
+    Ok(facts)
+}
+
+/// Keys about which something may be to do: wanted here and lacking, on record wrongly, or lacking at a place.
+pub fn unsettled(desk: &Desk, places: &Places) -> Result<Vec<Key>, DeskError> {
+    let mut uuids: Vec<_> = places.rows().iter().filter_map(|row| row.uuid.clone()).collect();
+    uuids.push(desk.repo.uuid().clone());
+    Ok(desk.ledger.keys_lacking_at(&uuids)?)
+}
+
+/// Our own tips.
+pub fn heads(desk: &Desk) -> Result<Heads, DeskError> {
+    let (branch, annex) = desk.tips()?;
+    Ok(Heads { branch: head(branch), annex: head(annex) })
+}
+
+/// A commit as the planner knows it.
+#[must_use]
+pub fn head(commit: Option<Oid>) -> Head {
+    commit.map_or(Head::NONE, |oid| Head(oid.as_bytes().try_into().expect("SHA-1 ids have 20 bytes")))
+}

@@ -1,0 +1,566 @@
+//! The ledger: what the engine remembers of a folder so that nothing has to be read twice.
+//!
+//! An SQLite database in `GITDIR/tributary/`. It follows two commits (the folder's tree and the git-annex branch)
+//! by their differences, so that its cost follows what changed, and it holds the versions that still stand in the
+//! folder while a newer one is on its way. It can be deleted at any time: the first two are folded anew, and a path
+//! without a row counts as one whose standing version is not known, which is never overwritten.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use tributary_formats::key::Key;
+use tributary_formats::tree_path::TreePath;
+use tributary_formats::uuid::RepoUuid;
+use tributary_repo::stat::FileStat;
+
+/// Version of the tables; another one is thrown away and folded anew.
+const VERSION: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE followed (what TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE keys (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, size INTEGER);
+    CREATE TABLE files (path BLOB PRIMARY KEY, key INTEGER, size INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX files_by_key ON files (key) WHERE key IS NOT NULL;
+    CREATE TABLE uuids (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE);
+    CREATE TABLE locations (key INTEGER NOT NULL, uuid INTEGER NOT NULL, PRIMARY KEY (key, uuid)) WITHOUT ROWID;
+    CREATE INDEX locations_by_uuid ON locations (uuid);
+    CREATE TABLE standing (path BLOB PRIMARY KEY, key BLOB, stat TEXT, reason INTEGER NOT NULL, leaves BLOB) WITHOUT ROWID;
+    CREATE INDEX standing_by_key ON standing (key) WHERE key IS NOT NULL;
+    CREATE INDEX standing_by_leaving ON standing (leaves) WHERE leaves IS NOT NULL;
+";
+
+/// What the engine remembers of one folder.
+#[derive(Debug)]
+pub struct Ledger {
+    db: Connection,
+}
+
+/// The ledger could not be read or written. It may be deleted; nothing of a person is in it.
+#[derive(Debug, thiserror::Error)]
+#[error("the folder's state database failed")]
+pub struct LedgerError(#[from] rusqlite::Error);
+
+type Result<T> = std::result::Result<T, LedgerError>;
+
+/// What the ledger follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Followed {
+    /// The tree of the folder's branch.
+    Tree,
+    /// The git-annex branch.
+    AnnexBranch,
+}
+
+impl Followed {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tree => "tree",
+            Self::AnnexBranch => "git-annex",
+        }
+    }
+}
+
+/// What stands at a path whose merged version is not placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The path.
+    pub path: TreePath,
+    /// The key whose content has to be here before the path can be placed; `None` when it lies in git.
+    pub key: Option<Key>,
+    /// The version that stands there, as it was last known; `None` when nothing does.
+    pub known: Option<FileStat>,
+    /// Why it is not placed.
+    pub reason: Reason,
+    /// Of a path that is deleted: the key whose content still stands there.
+    pub leaves: Option<Key>,
+}
+
+/// Why a merged version is not placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Its content is on the way, or the applier has not come to it.
+    Arriving,
+    /// The person keeps it only elsewhere.
+    OnlyElsewhere,
+    /// This system cannot hold the name.
+    NameNotPossible,
+}
+
+impl Reason {
+    fn code(self) -> i64 {
+        match self {
+            Self::Arriving => 0,
+            Self::OnlyElsewhere => 1,
+            Self::NameNotPossible => 2,
+        }
+    }
+
+    fn of_code(code: i64) -> Self {
+        match code {
+            1 => Self::OnlyElsewhere,
+            2 => Self::NameNotPossible,
+            _ => Self::Arriving,
+        }
+    }
+}
+
+/// A path's new content in the followed tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRow {
+    /// The path.
+    pub path: TreePath,
+    /// Its content; `None` when the path is gone.
+    pub content: Option<FileContent>,
+}
+
+/// What a file consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileContent {
+    /// A key's content.
+    Annexed(Key),
+    /// Bytes in git.
+    InGit {
+        /// How many.
+        size: u64,
+    },
+}
+
+/// Numbers of the followed tree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Files.
+    pub files: u64,
+    /// Their sizes in all, bytes, as far as keys tell.
+    pub bytes: u64,
+    /// Files of which the content is a key's.
+    pub annexed: u64,
+}
+
+impl Ledger {
+    /// Opens the ledger in this file, making it when missing, and anew when it is damaged or of another version.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn open(file: &Path) -> Result<Self> {
+        Self::try_open(file).or_else(|error| {
+            tracing::warn!(%error, "the state database is made anew");
+            for suffix in ["", "-wal", "-shm"] {
+                let mut name = file.as_os_str().to_owned();
+                name.push(suffix);
+                std::fs::remove_file(name).ok();
+            }
+            Self::try_open(file)
+        })
+    }
+
+    fn try_open(file: &Path) -> Result<Self> {
+        let db = Connection::open(file)?;
+        // The database may be lost at any time, so it need not survive a loss of power: only its own integrity counts.
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.pragma_update(None, "synchronous", "NORMAL")?;
+        db.set_prepared_statement_cache_capacity(64);
+        let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version != VERSION {
+            if version != 0 {
+                return Err(rusqlite::Error::InvalidQuery.into());
+            }
+            db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"))?;
+        }
+        Ok(Self { db })
+    }
+
+    /// The commit or tree that the ledger is at, in hex.
+    pub fn followed(&self, what: Followed) -> Result<Option<String>> {
+        let mut query = self.db.prepare_cached("SELECT at FROM followed WHERE what = ?1")?;
+        Ok(query.query_row([what.name()], |row| row.get(0)).optional()?)
+    }
+
+    /// Takes in how the tree differs from the one it followed before, and follows the new one. Returns the keys that
+    /// gained or lost a name.
+    pub fn follow_tree(&mut self, tree: &str, rows: &[FileRow]) -> Result<Vec<Key>> {
+        let tx = self.db.transaction()?;
+        let mut touched = Vec::new();
+        {
+            let mut old = tx.prepare_cached(
+                "SELECT keys.key FROM files JOIN keys ON keys.id = files.key WHERE files.path = ?1",
+            )?;
+            let mut delete = tx.prepare_cached("DELETE FROM files WHERE path = ?1")?;
+            let mut insert = tx.prepare_cached("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3)")?;
+            for row in rows {
+                let path = row.path.as_bytes();
+                if let Some(bytes) = old.query_row([path], |row| row.get::<_, Vec<u8>>(0)).optional()? {
+                    touched.extend(Key::parse(&bytes));
+                }
+                match &row.content {
+                    None => {
+                        delete.execute([path])?;
+                    }
+                    Some(FileContent::InGit { size }) => {
+                        insert.execute(params![path, None::<i64>, to_sql(*size)])?;
+                    }
+                    Some(FileContent::Annexed(key)) => {
+                        let id = key_id(&tx, key)?;
+                        insert.execute(params![path, id, to_sql(key.size().unwrap_or(0))])?;
+                        touched.push(key.clone());
+                    }
+                }
+            }
+        }
+        set_followed(&tx, Followed::Tree, tree)?;
+        tx.commit()?;
+        touched.sort_unstable();
+        touched.dedup();
+        Ok(touched)
+    }
+
+    /// Takes in where keys are on record now, and follows this commit of the git-annex branch.
+    pub fn follow_locations(&mut self, commit: &str, logs: &[(Key, Vec<RepoUuid>)]) -> Result<()> {
+        let tx = self.db.transaction()?;
+        {
+            let mut clear = tx.prepare_cached("DELETE FROM locations WHERE key = ?1")?;
+            let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO locations VALUES (?1, ?2)")?;
+            for (key, present) in logs {
+                let id = key_id(&tx, key)?;
+                clear.execute([id])?;
+                for uuid in present {
+                    insert.execute([id, uuid_id(&tx, uuid)?])?;
+                }
+            }
+        }
+        set_followed(&tx, Followed::AnnexBranch, commit)?;
+        Ok(tx.commit()?)
+    }
+
+    /// Forgets what it followed, so that the next differences are taken from nothing.
+    pub fn start_over(&mut self, what: Followed) -> Result<()> {
+        let tx = self.db.transaction()?;
+        tx.execute(
+            match what {
+                Followed::Tree => "DELETE FROM files",
+                Followed::AnnexBranch => "DELETE FROM locations",
+            },
+            [],
+        )?;
+        tx.execute("DELETE FROM followed WHERE what = ?1", [what.name()])?;
+        Ok(tx.commit()?)
+    }
+
+    /// Who has the content, as far as is on record.
+    pub fn locations(&self, key: &Key) -> Result<Vec<RepoUuid>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT uuids.uuid FROM keys JOIN locations ON locations.key = keys.id
+             JOIN uuids ON uuids.id = locations.uuid WHERE keys.key = ?1",
+        )?;
+        let rows = query.query_map([key.as_bytes()], |row| row.get::<_, String>(0))?;
+        let mut found = Vec::new();
+        for uuid in rows {
+            found.extend(RepoUuid::parse(&uuid?).ok());
+        }
+        Ok(found)
+    }
+
+    /// The paths that name this key in the followed tree, at most `limit`.
+    pub fn paths_of(&self, key: &Key, limit: u32) -> Result<Vec<TreePath>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT files.path FROM keys JOIN files ON files.key = keys.id WHERE keys.key = ?1 LIMIT ?2",
+        )?;
+        collect_paths(query.query_map(params![key.as_bytes(), limit], |row| row.get(0))?)
+    }
+
+    /// Every key that the followed tree names, in the order of the paths.
+    pub fn keys_in_use(&self) -> Result<Vec<Key>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT keys.key FROM keys WHERE EXISTS (SELECT 1 FROM files WHERE files.key = keys.id)",
+        )?;
+        collect_keys(query.query_map([], |row| row.get(0))?)
+    }
+
+    /// Keys that the tree names and that are not on record at one of these places: what there may be to do.
+    pub fn keys_lacking_at(&self, uuids: &[RepoUuid]) -> Result<Vec<Key>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT key FROM keys WHERE EXISTS (SELECT 1 FROM files WHERE files.key = keys.id)
+             AND NOT EXISTS (SELECT 1 FROM locations JOIN uuids ON uuids.id = locations.uuid
+                             WHERE locations.key = keys.id AND uuids.uuid = ?1)",
+        )?;
+        let mut found = Vec::new();
+        for uuid in uuids {
+            found.extend(collect_keys(query.query_map([uuid.as_str()], |row| row.get(0))?)?);
+        }
+        found.sort_unstable();
+        found.dedup();
+        Ok(found)
+    }
+
+    /// How many files of the followed tree are on record at this repository.
+    pub fn files_at(&self, uuid: &RepoUuid) -> Result<u64> {
+        let mut query = self.db.prepare_cached(
+            "SELECT count(*) FROM uuids JOIN locations ON locations.uuid = uuids.id
+             JOIN files ON files.key = locations.key WHERE uuids.uuid = ?1",
+        )?;
+        Ok(query.query_row([uuid.as_str()], |row| from_sql(row.get(0)?))?)
+    }
+
+    /// The numbers of the followed tree.
+    pub fn totals(&self) -> Result<Totals> {
+        let mut query =
+            self.db.prepare_cached("SELECT count(*), coalesce(sum(size), 0), count(key) FROM files")?;
+        Ok(query.query_row([], |row| {
+            Ok(Totals {
+                files: from_sql(row.get(0)?)?,
+                bytes: from_sql(row.get(1)?)?,
+                annexed: from_sql(row.get(2)?)?,
+            })
+        })?)
+    }
+
+    /// Notes what stands at paths whose merged version is not placed yet. Must be durable before the merge is.
+    pub fn note_standing(&mut self, rows: &[Standing]) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        // These alone must survive a loss of power: without them an absent file would look like a deletion.
+        self.db.pragma_update(None, "synchronous", "FULL")?;
+        let noted = self.write_standing(rows);
+        self.db.pragma_update(None, "synchronous", "NORMAL")?;
+        noted
+    }
+
+    fn write_standing(&mut self, rows: &[Standing]) -> Result<()> {
+        let tx = self.db.transaction()?;
+        {
+            let mut insert = tx.prepare_cached("INSERT OR REPLACE INTO standing VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            for row in rows {
+                let stat = row.known.as_ref().map(stat_text);
+                let key = row.key.as_ref().map(Key::as_bytes);
+                let leaves = row.leaves.as_ref().map(Key::as_bytes);
+                insert.execute(params![row.path.as_bytes(), key, stat, row.reason.code(), leaves])?;
+            }
+        }
+        Ok(tx.commit()?)
+    }
+
+    /// Forgets rows: the merged version is placed, or replaced by a newer commit.
+    pub fn settle<'p>(&mut self, paths: impl IntoIterator<Item = &'p TreePath>) -> Result<()> {
+        let tx = self.db.transaction()?;
+        {
+            let mut delete = tx.prepare_cached("DELETE FROM standing WHERE path = ?1")?;
+            for path in paths {
+                delete.execute([path.as_bytes()])?;
+            }
+        }
+        Ok(tx.commit()?)
+    }
+
+    /// What stands at this path, if its merged version is not placed.
+    pub fn standing(&self, path: &TreePath) -> Result<Option<Standing>> {
+        let mut query = self.db.prepare_cached("SELECT path, key, stat, reason, leaves FROM standing WHERE path = ?1")?;
+        let row = query.query_row([path.as_bytes()], read_standing).optional()?;
+        Ok(row.flatten())
+    }
+
+    /// Paths that are not placed, after `after` in byte order, at most `limit`: all of them, page by page.
+    pub fn standing_after(&self, after: Option<&TreePath>, limit: u32) -> Result<Vec<Standing>> {
+        let mut query = self
+            .db
+            .prepare_cached("SELECT path, key, stat, reason, leaves FROM standing WHERE path > ?1 ORDER BY path LIMIT ?2")?;
+        let after = after.map_or(&b""[..], |path| path.as_bytes());
+        let rows = query.query_map(params![after, limit], read_standing)?;
+        Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// Paths that wait for this content.
+    pub fn standing_for(&self, key: &Key) -> Result<Vec<Standing>> {
+        let mut query = self.db.prepare_cached("SELECT path, key, stat, reason, leaves FROM standing WHERE key = ?1")?;
+        let rows = query.query_map([key.as_bytes()], read_standing)?;
+        Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// A file with this content that stands where others deleted it: it can be moved instead of copied.
+    ///
+    /// A row of a deleted path keeps the key that stood there.
+    pub fn leaving(&self, key: &Key) -> Result<Option<(TreePath, FileStat)>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT path, key, stat, reason, leaves FROM standing WHERE leaves = ?1 AND stat IS NOT NULL LIMIT 1",
+        )?;
+        let row = query.query_row([key.as_bytes()], read_standing).optional()?.flatten();
+        Ok(row.and_then(|row| Some((row.path, row.known?))))
+    }
+
+    /// How many paths are not placed for this reason.
+    pub fn count_standing(&self, reason: Reason) -> Result<u64> {
+        let mut query = self.db.prepare_cached("SELECT count(*) FROM standing WHERE reason = ?1")?;
+        Ok(query.query_row([reason.code()], |row| from_sql(row.get(0)?))?)
+    }
+
+    /// Whether every path that names this key is kept only elsewhere by the person's choice.
+    pub fn kept_elsewhere(&self, key: &Key) -> Result<bool> {
+        let mut query = self.db.prepare_cached(
+            "SELECT count(*), count(standing.path) FROM keys JOIN files ON files.key = keys.id
+             LEFT JOIN standing ON standing.path = files.path AND standing.reason = 1 WHERE keys.key = ?1",
+        )?;
+        Ok(query.query_row([key.as_bytes()], |row| {
+            let (all, elsewhere): (i64, i64) = (row.get(0)?, row.get(1)?);
+            Ok(all > 0 && all == elsewhere)
+        })?)
+    }
+}
+
+fn key_id(db: &Connection, key: &Key) -> rusqlite::Result<i64> {
+    let mut find = db.prepare_cached("SELECT id FROM keys WHERE key = ?1")?;
+    if let Some(id) = find.query_row([key.as_bytes()], |row| row.get(0)).optional()? {
+        return Ok(id);
+    }
+    db.prepare_cached("INSERT INTO keys (key, size) VALUES (?1, ?2)")?
+        .insert(params![key.as_bytes(), key.size().map(to_sql)])
+}
+
+fn uuid_id(db: &Connection, uuid: &RepoUuid) -> rusqlite::Result<i64> {
+    let mut find = db.prepare_cached("SELECT id FROM uuids WHERE uuid = ?1")?;
+    if let Some(id) = find.query_row([uuid.as_str()], |row| row.get(0)).optional()? {
+        return Ok(id);
+    }
+    db.prepare_cached("INSERT INTO uuids (uuid) VALUES (?1)")?.insert([uuid.as_str()])
+}
+
+fn set_followed(db: &Connection, what: Followed, at: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO followed VALUES (?1, ?2)")?.execute([what.name(), at])?;
+    Ok(())
+}
+
+fn collect_keys(rows: impl Iterator<Item = rusqlite::Result<Vec<u8>>>) -> Result<Vec<Key>> {
+    let mut keys = Vec::new();
+    for bytes in rows {
+        keys.extend(Key::parse(&bytes?));
+    }
+    Ok(keys)
+}
+
+fn collect_paths(rows: impl Iterator<Item = rusqlite::Result<Vec<u8>>>) -> Result<Vec<TreePath>> {
+    let mut paths = Vec::new();
+    for bytes in rows {
+        paths.extend(TreePath::new(bytes?).ok());
+    }
+    Ok(paths)
+}
+
+/// `None` for a row whose path or key is none any more: such a row is as good as lost.
+fn read_standing(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Standing>> {
+    let path: Vec<u8> = row.get(0)?;
+    let key: Option<Vec<u8>> = row.get(1)?;
+    let stat: Option<String> = row.get(2)?;
+    let reason = Reason::of_code(row.get(3)?);
+    let leaves: Option<Vec<u8>> = row.get(4)?;
+    let leaves = leaves.and_then(|bytes| Key::parse(&bytes));
+    let Ok(path) = TreePath::new(path) else { return Ok(None) };
+    let key = match key.map(|bytes| Key::parse(&bytes)) {
+        Some(None) => return Ok(None),
+        Some(key) => key,
+        None => None,
+    };
+    Ok(Some(Standing { path, key, known: stat.as_deref().and_then(stat_of_text), reason, leaves }))
+}
+
+/// Sizes fit: nothing on a disk is larger than `i64::MAX` bytes.
+fn to_sql(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+fn from_sql(number: i64) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(number).unwrap_or(0))
+}
+
+/// Stat data as text: the fields in the order of the struct, spaces between.
+fn stat_text(stat: &FileStat) -> String {
+    format!(
+        "{} {} {} {} {} {} {} {} {} {} {}",
+        stat.dev,
+        stat.ino,
+        stat.mode,
+        stat.uid,
+        stat.gid,
+        stat.nlink,
+        stat.size,
+        stat.mtime.0,
+        stat.mtime.1,
+        stat.ctime.0,
+        stat.ctime.1
+    )
+}
+
+fn stat_of_text(text: &str) -> Option<FileStat> {
+    let fields: Vec<i128> = text.split(' ').map(str::parse).collect::<std::result::Result<_, _>>().ok()?;
+    let [dev, ino, mode, uid, gid, nlink, size, mtime, mtime_ns, ctime, ctime_ns] = fields.try_into().ok()?;
+    Some(FileStat {
+        dev: dev.try_into().ok()?,
+        ino: ino.try_into().ok()?,
+        mode: mode.try_into().ok()?,
+        uid: uid.try_into().ok()?,
+        gid: gid.try_into().ok()?,
+        nlink: nlink.try_into().ok()?,
+        size: size.try_into().ok()?,
+        mtime: (mtime.try_into().ok()?, mtime_ns.try_into().ok()?),
+        ctime: (ctime.try_into().ok()?, ctime_ns.try_into().ok()?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: u32) -> Key {
+        Key::parse(format!("SHA256-s{n}--{n:064x}").as_bytes()).unwrap()
+    }
+
+    fn path(name: &str) -> TreePath {
+        TreePath::new(name).unwrap()
+    }
+
+    fn named(name: &str, key: Option<Key>) -> FileRow {
+        FileRow { path: path(name), content: key.map(FileContent::Annexed) }
+    }
+
+    fn ledger() -> (tempfile::TempDir, Ledger) {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&dir.path().join("state.db")).unwrap();
+        (dir, ledger)
+    }
+
+    #[test]
+    fn follows_names_and_locations() {
+        let (_dir, mut ledger) = ledger();
+        let [here, there] = ["u-here", "u-there"].map(|text| RepoUuid::parse(text).unwrap());
+        let touched =
+            ledger.follow_tree("t1", &[named("a", Some(key(1))), named("b", Some(key(2)))]).unwrap();
+        assert_eq!(touched, [key(1), key(2)]);
+        ledger.follow_locations("c1", &[(key(1), vec![here.clone(), there.clone()]), (key(2), vec![here.clone()])]).unwrap();
+        assert_eq!(ledger.keys_lacking_at(std::slice::from_ref(&there)).unwrap(), [key(2)]);
+        assert_eq!(ledger.files_at(&here).unwrap(), 2);
+        let touched = ledger.follow_tree("t2", &[named("a", None), named("c", Some(key(2)))]).unwrap();
+        assert_eq!(touched, [key(1), key(2)], "both gained or lost a name");
+        assert_eq!(ledger.totals().unwrap(), Totals { files: 2, bytes: 4, annexed: 2 });
+        assert_eq!(ledger.paths_of(&key(2), 9).unwrap(), [path("b"), path("c")]);
+        assert_eq!(ledger.followed(Followed::Tree).unwrap().as_deref(), Some("t2"));
+    }
+
+    #[test]
+    fn what_stands_is_found_by_path_and_by_key() {
+        let (dir, mut ledger) = ledger();
+        let known = FileStat::from(&std::fs::metadata(dir.path()).unwrap());
+        let row = Standing { path: path("x"), key: Some(key(7)), known: Some(known), reason: Reason::Arriving, leaves: None };
+        ledger.note_standing(std::slice::from_ref(&row)).unwrap();
+        assert_eq!(ledger.standing(&path("x")).unwrap(), Some(row.clone()));
+        assert_eq!(ledger.standing_for(&key(7)).unwrap(), [row]);
+        assert_eq!(ledger.count_standing(Reason::Arriving).unwrap(), 1);
+        ledger.settle([&path("x")]).unwrap();
+        assert_eq!(ledger.standing(&path("x")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_damaged_database_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("state.db");
+        std::fs::write(&file, vec![0x5a; 8192]).unwrap();
+        let ledger = Ledger::open(&file).unwrap();
+        assert_eq!(ledger.followed(Followed::Tree).unwrap(), None);
+    }
+}

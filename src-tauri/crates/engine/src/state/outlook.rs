@@ -1,0 +1,165 @@
+//! Outlook: a folder's state and the one sentence that says it, as pure functions of numbers.
+
+use tributary_status::FolderState;
+
+/// The numbers that state and sentence are made from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// Files in the folder.
+    pub files: u64,
+    /// Local changes that are not everywhere they should be.
+    pub pending: u64,
+    /// Files whose new content is on its way here.
+    pub arriving: u64,
+    /// Of those, files that no place within reach has.
+    pub nowhere: u64,
+    /// Deletions that wait for a person.
+    pub held: u64,
+    /// Whether something moves or could move now.
+    pub busy: bool,
+    /// Until when it rests: `Some(None)` until a person resumes it.
+    pub paused: Option<Option<String>>,
+    /// The sentence of a problem for which a person is needed.
+    pub needs: Option<String>,
+    /// Places that have everything.
+    pub complete: Vec<String>,
+    /// Places that something waits for.
+    pub awaited: Vec<String>,
+    /// Whether there is any other place at all.
+    pub alone: bool,
+}
+
+/// The state: what a person must know first wins.
+#[must_use]
+pub fn state(numbers: &Numbers) -> FolderState {
+    if numbers.needs.is_some() || numbers.held > 0 {
+        FolderState::NeedsYou
+    } else if numbers.paused.is_some() {
+        FolderState::Paused
+    } else if numbers.busy {
+        FolderState::Working
+    } else if numbers.pending > 0 || numbers.arriving > 0 || !numbers.awaited.is_empty() {
+        FolderState::Waiting
+    } else {
+        FolderState::UpToDate
+    }
+}
+
+/// The state in one sentence that can be checked.
+#[must_use]
+pub fn sentence(numbers: &Numbers) -> String {
+    if let Some(needs) = &numbers.needs {
+        return needs.clone();
+    }
+    match state(numbers) {
+        FolderState::NeedsYou => {
+            format!("{} deletions wait for your answer: put the files back, or delete them everywhere.", numbers.held)
+        }
+        FolderState::Paused => match &numbers.paused {
+            Some(Some(until)) => format!("Paused until {until}."),
+            _ => "Paused until you resume.".into(),
+        },
+        FolderState::Working => working(numbers),
+        FolderState::Waiting => waiting(numbers),
+        FolderState::UpToDate => up_to_date(numbers),
+    }
+}
+
+fn working(numbers: &Numbers) -> String {
+    match (numbers.pending, numbers.arriving) {
+        (0, 0) => "Looking for changes.".into(),
+        (0, arriving) => format!("{} arriving.", files(arriving)),
+        (pending, 0) => format!("{} on their way out.", files(pending)),
+        (pending, arriving) => format!("{} on their way out, {} arriving.", files(pending), files(arriving)),
+    }
+}
+
+fn waiting(numbers: &Numbers) -> String {
+    if numbers.arriving > 0 {
+        let count = files(numbers.arriving);
+        return if numbers.nowhere > 0 {
+            format!("{count} not here yet: no place within reach has the content.")
+        } else {
+            format!("{count} not here yet.")
+        };
+    }
+    let places = list(&numbers.awaited);
+    match (numbers.pending, places.is_empty()) {
+        (0, _) => format!("Waiting for {places}."),
+        (pending, true) => format!("{} wait to be sent.", files(pending)),
+        (pending, false) => format!("{} wait for {places}.", files(pending)),
+    }
+}
+
+fn up_to_date(numbers: &Numbers) -> String {
+    if numbers.files == 0 {
+        return "The folder is empty.".into();
+    }
+    if numbers.alone {
+        return format!("{} here. Add a place, so that other computers can get them.", files(numbers.files));
+    }
+    let all = if numbers.files == 1 { "The only file is".into() } else { format!("All {} files are", grouped(numbers.files)) };
+    if numbers.complete.is_empty() {
+        format!("{all} here.")
+    } else {
+        format!("{all} here and at {}.", list(&numbers.complete))
+    }
+}
+
+fn files(count: u64) -> String {
+    if count == 1 { "1 file".into() } else { format!("{} files", grouped(count)) }
+}
+
+/// `4,212`.
+fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn list(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_where_everything_is() {
+        let numbers = Numbers {
+            files: 4212,
+            complete: vec!["desktop".into(), "drive".into(), "Home server".into()],
+            ..Numbers::default()
+        };
+        assert_eq!(state(&numbers), FolderState::UpToDate);
+        assert_eq!(sentence(&numbers), "All 4,212 files are here and at desktop, drive and Home server.");
+    }
+
+    #[test]
+    fn what_a_person_must_know_first_wins() {
+        let mut numbers = Numbers { files: 1, pending: 2, busy: true, ..Numbers::default() };
+        assert_eq!(state(&numbers), FolderState::Working);
+        numbers.paused = Some(None);
+        assert_eq!((state(&numbers), sentence(&numbers).as_str()), (FolderState::Paused, "Paused until you resume."));
+        numbers.held = 300;
+        assert_eq!(state(&numbers), FolderState::NeedsYou);
+    }
+
+    #[test]
+    fn a_place_that_is_away_is_named() {
+        let numbers = Numbers { files: 3, pending: 2, awaited: vec!["drive".into()], ..Numbers::default() };
+        assert_eq!((state(&numbers), sentence(&numbers).as_str()), (FolderState::Waiting, "2 files wait for drive."));
+    }
+}

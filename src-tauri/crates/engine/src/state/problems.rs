@@ -1,0 +1,58 @@
+//! Problems of one folder: one per cause, with the time since when it is there.
+
+use jiff::Timestamp;
+use tributary_status::{Problem, ProblemCode};
+
+/// A problem that is there as of now and heals by itself.
+#[must_use]
+pub fn problem(code: ProblemCode, subject: &str, sentence: String, hint: &str) -> Problem {
+    Problem {
+        code,
+        sentence,
+        hint: hint.into(),
+        since: now(),
+        action: None,
+        needs_you: false,
+        subject: subject.into(),
+    }
+}
+
+/// The present moment as text: RFC 3339 in UTC, whole seconds.
+#[must_use]
+pub fn now() -> String {
+    moment(Timestamp::now().as_second())
+}
+
+/// A moment as text.
+#[must_use]
+pub fn moment(seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(|_| String::new(), |at| at.to_string())
+}
+
+/// The problems that are there.
+#[derive(Debug, Default, Clone)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Notes a problem; one of the same kind about the same subject keeps its time.
+    pub fn raise(&mut self, problem: Problem) {
+        match self.0.iter_mut().find(|known| known.code == problem.code && known.subject == problem.subject) {
+            Some(known) => {
+                let since = std::mem::take(&mut known.since);
+                *known = Problem { since, ..problem };
+            }
+            None => self.0.push(problem),
+        }
+    }
+
+    /// Forgets the problems of this kind about this subject; about any, when it is empty.
+    pub fn clear(&mut self, code: ProblemCode, subject: &str) {
+        self.0.retain(|known| known.code != code || !(subject.is_empty() || known.subject == subject));
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn list(&self) -> &[Problem] {
+        &self.0
+    }
+}

@@ -1,0 +1,354 @@
+//! Account: keeps the person's XMPP account online, and carries hints between it and the folders.
+//!
+//! Waits for the session's events, for folders that have news, and for people who log in or out; publishes how the
+//! connection is doing. A hint is never data: it makes a folder look, and losing, doubling or forging one costs a look.
+//! Ends when told to stop.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tributary_status::{AccountState, Problem, ProblemAction, ProblemCode};
+use tributary_xmpp::account::{Account, Secret};
+use tributary_xmpp::hints::{self, Counter, DeviceState, FolderState, ReceivedState};
+use tributary_xmpp::login::LoginCause;
+use tributary_xmpp::session::{self, ConnectionState, Session, SessionEvent, Timeouts};
+
+use crate::config::write_private;
+use crate::folder_facts::Ask;
+use crate::secrets::{Password, SecretError, SecretStore};
+use crate::state::board::Board;
+use crate::state::folders::Folders;
+use crate::state::problems::problem;
+
+/// First and longest pause before the keyring is asked again.
+const KEYRING_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+
+/// What the account thread is told.
+pub(crate) enum AccountAsk {
+    /// Stay logged in as this account.
+    LogIn(Box<Account>, Password),
+    /// Stay logged in as this account; its password is in the store.
+    LogInKept(Box<Account>, SecretStore),
+    /// Leave, and forget the account.
+    LogOut,
+    /// A folder has news at a place.
+    Announce(PathBuf, FolderState),
+    /// A folder is gone.
+    FolderGone(PathBuf),
+    /// The system's network changed.
+    NetworkChanged,
+}
+
+/// The account thread's wiring.
+pub(crate) struct AccountThread {
+    pub(crate) asks: mpsc::UnboundedReceiver<AccountAsk>,
+    pub(crate) folders: Folders,
+    pub(crate) board: Arc<Board>,
+    /// Where the counters are kept.
+    pub(crate) state_file: PathBuf,
+    /// Tells which login mechanism was proven, so that a weaker one is refused from now on.
+    pub(crate) proven: mpsc::UnboundedSender<String>,
+}
+
+/// What has to be remembered so that nothing is replayed: our counter and those of the other devices.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Counters {
+    epoch: u64,
+    seq: u64,
+    seen: BTreeMap<String, (u64, u64)>,
+}
+
+struct Online {
+    account: Box<Account>,
+    session: Session,
+    events: mpsc::Receiver<SessionEvent>,
+}
+
+/// Runs until told to stop.
+pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
+    let mut counters = Counters::load(&thread.state_file);
+    let mut online: Option<Online> = None;
+    let mut waiting: Option<(Box<Account>, SecretStore, Duration)> = None;
+    let mut states: Vec<(PathBuf, FolderState)> = Vec::new();
+    let mut peers = BTreeMap::new();
+    loop {
+        let keyring_pause = waiting.as_ref().map(|(_, _, pause)| *pause);
+        let event = async {
+            match online.as_mut() {
+                Some(online) => online.events.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let keyring = async {
+            match keyring_pause {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => break,
+            ask = thread.asks.recv() => match ask {
+                None => break,
+                Some(AccountAsk::LogIn(account, password)) => {
+                    waiting = None;
+                    thread.log_out(&mut online, &mut peers).await;
+                    online = Some(thread.log_in(account, &password));
+                }
+                Some(AccountAsk::LogInKept(account, store)) => waiting = Some((account, store, Duration::ZERO)),
+                Some(AccountAsk::LogOut) => {
+                    waiting = None;
+                    thread.log_out(&mut online, &mut peers).await;
+                    thread.board.set_account(None);
+                }
+                Some(AccountAsk::Announce(folder, state)) => {
+                    // Those changed last come first: what does not fit falls off the end.
+                    states.retain(|(known, _)| *known != folder);
+                    states.insert(0, (folder.clone(), state));
+                    let sent = online.as_ref().is_some_and(|online| {
+                        counters.next(&thread.state_file);
+                        online.session.publish(counters.state(&states));
+                        true
+                    });
+                    thread.folders.tell(&folder, Ask::Announced(sent));
+                }
+                Some(AccountAsk::FolderGone(folder)) => states.retain(|(known, _)| *known != folder),
+                Some(AccountAsk::NetworkChanged) => {
+                    if let Some(online) = &online {
+                        online.session.network_changed();
+                    }
+                }
+            },
+            event = event => match event {
+                Some(event) => {
+                    let Some(now) = online.as_ref() else { continue };
+                    thread.take(event, now, &mut counters, &states, &mut peers).await;
+                }
+                None => online = None,
+            },
+            () = keyring => {
+                if let Some((account, store, pause)) = waiting.take() {
+                    match thread.kept_password(&account, &store).await {
+                        Some(password) => online = Some(thread.log_in(account, &password)),
+                        None => {
+                            let next = (pause * 2).clamp(KEYRING_PAUSE.0, KEYRING_PAUSE.1);
+                            waiting = Some((account, store, next));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    if let Some(online) = online {
+        online.session.stop().await;
+    }
+}
+
+impl AccountThread {
+    fn log_in(&self, account: Box<Account>, password: &Password) -> Online {
+        self.board.clear(ProblemCode::PasswordRefused);
+        self.show(&account, AccountState::Connecting, "Connecting.", 0);
+        let secret = Secret::new(password.expose().to_owned());
+        let (session, events) = session::start((*account).clone(), secret, Timeouts::default());
+        Online { account, session, events }
+    }
+
+    async fn log_out(&self, online: &mut Option<Online>, peers: &mut BTreeMap<String, ()>) {
+        peers.clear();
+        if let Some(online) = online.take() {
+            online.session.stop().await;
+            self.folders.tell_all(|| Ask::Channel(false));
+        }
+        for code in [
+            ProblemCode::PasswordRefused,
+            ProblemCode::CertificateRefused,
+            ProblemCode::ServerLacks,
+            ProblemCode::ServerUnreachable,
+        ] {
+            self.board.clear(code);
+        }
+    }
+
+    async fn kept_password(&self, account: &Account, store: &SecretStore) -> Option<Password> {
+        match store.get(account.jid.as_str()).await {
+            Ok(Some(password)) => {
+                self.board.clear(ProblemCode::KeyringUnavailable);
+                Some(password)
+            }
+            Ok(None) => {
+                let sentence = format!("The password of {} is not kept on this computer.", account.jid.as_str());
+                self.show(account, AccountState::NeedsYou, &sentence, 0);
+                self.board.raise(Problem {
+                    needs_you: true,
+                    action: Some(ProblemAction::EnterPassword),
+                    ..problem(ProblemCode::PasswordRefused, "account", sentence, "Enter it once more in the settings.")
+                });
+                None
+            }
+            Err(error) => {
+                let sentence = format!("The account's password cannot be read: {error}.");
+                let hint = match error {
+                    SecretError::Locked | SecretError::Silent => "Unlock your keyring; the account connects by itself.",
+                    _ => "Start a keyring (GNOME Keyring, KWallet), or log in with `--keyring file`.",
+                };
+                self.show(account, AccountState::Connecting, "Waiting for the keyring.", 0);
+                self.board.raise(problem(ProblemCode::KeyringUnavailable, "keyring", sentence, hint));
+                None
+            }
+        }
+    }
+
+    async fn take(
+        &self,
+        event: SessionEvent,
+        online: &Online,
+        counters: &mut Counters,
+        states: &[(PathBuf, FolderState)],
+        peers: &mut BTreeMap<String, ()>,
+    ) {
+        match event {
+            SessionEvent::State(state) => self.connection(&online.account, &state, peers.len()),
+            SessionEvent::Proven(mechanism) => {
+                self.proven.send(format!("{mechanism:?}")).ok();
+            }
+            SessionEvent::FreshSession { .. } => {
+                peers.clear();
+                counters.next(&self.state_file);
+                online.session.publish(counters.state(states));
+                self.folders.tell_all(|| Ask::Channel(true));
+            }
+            SessionEvent::PeerPresence { device, online: there, .. } => {
+                if there {
+                    peers.insert(device.to_string(), ());
+                } else {
+                    peers.remove(&device.to_string());
+                }
+                let state = online.session.state();
+                self.connection(&online.account, &state, peers.len());
+            }
+            SessionEvent::Hint(received) => {
+                if counters.is_news(&received, &self.state_file) {
+                    self.hint(&received).await;
+                }
+            }
+            // Sessions may learn to say more.
+            #[allow(unreachable_patterns, reason = "the session's events grow")]
+            _ => {}
+        }
+    }
+
+    async fn hint(&self, received: &ReceivedState) {
+        for folder in self.folders.all() {
+            let known = folder.known_repositories().await;
+            for opened in hints::open(received, &known) {
+                folder.tell(Ask::Hint(opened));
+            }
+        }
+    }
+
+    fn connection(&self, account: &Account, state: &ConnectionState, peers: usize) {
+        let sentence = state.sentence();
+        let (shown, fault) = match state {
+            ConnectionState::Off => (AccountState::Off, None),
+            ConnectionState::Online { .. } => (AccountState::Online, None),
+            ConnectionState::NeedsPassword { .. } => {
+                (AccountState::NeedsYou, Some((ProblemCode::PasswordRefused, ProblemAction::EnterPassword)))
+            }
+            ConnectionState::NeedsTrust { .. } => {
+                (AccountState::NeedsYou, Some((ProblemCode::CertificateRefused, ProblemAction::ReviewCertificate)))
+            }
+            ConnectionState::ServerLacks { .. } => {
+                (AccountState::NeedsYou, Some((ProblemCode::ServerLacks, ProblemAction::TryAgain)))
+            }
+            _ => (AccountState::Connecting, None),
+        };
+        self.show(account, shown, &sentence, peers);
+        if let Some((code, action)) = fault {
+            let hint = match code {
+                ProblemCode::PasswordRefused => "Enter the right password in the settings.",
+                ProblemCode::CertificateRefused => "Check whom you are talking to before you trust it.",
+                _ => "Use an account on another server.",
+            };
+            self.board.raise(Problem {
+                needs_you: true,
+                action: Some(action),
+                ..problem(code, account.jid.as_str(), sentence, hint)
+            });
+        } else if let ConnectionState::Retrying { fault, .. } = state {
+            let code = match fault.cause {
+                LoginCause::Untrusted { .. } => ProblemCode::CertificateRefused,
+                _ => ProblemCode::ServerUnreachable,
+            };
+            let hint = "It is tried again by itself. Until then the folders look at their places now and then.";
+            self.board.raise(problem(code, account.jid.as_str(), sentence, hint));
+        }
+        if shown == AccountState::Online {
+            for code in [
+                ProblemCode::PasswordRefused,
+                ProblemCode::CertificateRefused,
+                ProblemCode::ServerLacks,
+                ProblemCode::ServerUnreachable,
+            ] {
+                self.board.clear(code);
+            }
+        } else if !matches!(state, ConnectionState::Suspended) {
+            self.folders.tell_all(|| Ask::Channel(false));
+        }
+    }
+
+    fn show(&self, account: &Account, state: AccountState, sentence: &str, peers: usize) {
+        self.board.set_account(Some(tributary_status::Account {
+            jid: account.jid.as_str().into(),
+            state,
+            sentence: sentence.into(),
+            devices_online: u32::try_from(peers).unwrap_or(u32::MAX),
+        }));
+    }
+}
+
+impl Counters {
+    /// Reads the counters. Ours starts a new epoch when it is lost, which is newer than all before it.
+    fn load(file: &Path) -> Self {
+        let kept = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        kept.unwrap_or_else(|| {
+            let epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            Self { epoch, ..Self::default() }
+        })
+    }
+
+    /// Counts one publication, on disk before it leaves.
+    fn next(&mut self, file: &Path) {
+        self.seq += 1;
+        self.save(file);
+    }
+
+    /// Whether this is newer than what was seen of that device; remembers it.
+    fn is_news(&mut self, received: &ReceivedState, file: &Path) -> bool {
+        let now = (received.counter.epoch, received.counter.seq);
+        let seen = self.seen.entry(received.device.to_string()).or_default();
+        if now <= *seen {
+            return false;
+        }
+        *seen = now;
+        self.save(file);
+        true
+    }
+
+    fn save(&self, file: &Path) {
+        let text = serde_json::to_vec(self).expect("plain data always serialises");
+        if let Err(error) = write_private(file, &text) {
+            tracing::warn!(%error, "the hint counters could not be kept");
+        }
+    }
+
+    fn state(&self, states: &[(PathBuf, FolderState)]) -> DeviceState {
+        DeviceState {
+            counter: Counter { epoch: self.epoch, seq: self.seq },
+            folders: states.iter().map(|(_, state)| state.clone()).collect(),
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! Committer: turns what the watcher saw into commits.
+//!
+//! Waits for complete batches of `Changes`; hands the planner what is new, and the applier what is to be filled;
+//! publishes commits, held deletions and what could not be read. Ends when told to stop. Content is hashed and stored
+//! off the desk; the commit is one visit to it, so that merges and placements go on meanwhile.
+//!
+//! Order: the objects are durable before the commit names them, since both are made durable by one `syncfs` before the
+//! branch moves.
+
+mod record;
+mod survey;
+mod take_in;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tributary_formats::key::Key;
+use tributary_formats::tree_path::TreePath;
+use tributary_planner::{Input, Origin};
+use tributary_status::{HeldAnswer, ProblemAction, ProblemCode};
+
+use self::record::{Deletions, RecordError, Recorded};
+use self::survey::Identity;
+use self::take_in::{TakeInError, Taken};
+use crate::folder_facts::{Fact, FactSender};
+use crate::state::changes::Changes;
+use crate::state::desk::{DeskError, DeskHandle};
+use crate::state::facts;
+use crate::state::ledger::{Reason, Standing};
+use crate::state::places::Places;
+use crate::state::problems::problem;
+use crate::state::repositories::Repositories;
+
+/// A file that somebody still writes says so by an event when it is closed. Some never do (mapped memory, network file
+/// systems), so it is looked at again after this long as well.
+const BUSY_PAUSE: Duration = Duration::from_secs(2);
+
+/// Pause before what could not be read or stored is tried again.
+const FAULT_PAUSE: Duration = Duration::from_secs(10);
+
+/// Most names that a problem or a status lists.
+const EXAMPLES: usize = 100;
+
+/// The committer's wiring.
+pub(crate) struct Committer {
+    pub(crate) changes: Arc<Changes>,
+    pub(crate) desk: DeskHandle,
+    pub(crate) repositories: Repositories,
+    pub(crate) places: Places,
+    pub(crate) facts: FactSender,
+    /// Wakes the applier.
+    pub(crate) apply: Arc<tokio::sync::Notify>,
+    /// True while the folder rests.
+    pub(crate) paused: watch::Receiver<bool>,
+    /// A person's answers to held deletions.
+    pub(crate) answers: mpsc::Receiver<HeldAnswer>,
+    /// How commits are signed off: the repository's description.
+    pub(crate) description: String,
+}
+
+/// What the committer carries from one batch to the next.
+#[derive(Default)]
+struct Carried {
+    /// Gone, and not committed: postponed or held.
+    gone: BTreeSet<TreePath>,
+    /// What the gone files were, so that they are recognised under a new name.
+    moved: HashMap<Identity, Key>,
+    held: bool,
+    odd: BTreeSet<TreePath>,
+    unreadable: BTreeSet<TreePath>,
+}
+
+/// Why a batch was not committed.
+#[derive(Debug, thiserror::Error)]
+enum BatchError {
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    #[error(transparent)]
+    TakeIn(#[from] TakeInError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
+    Open(#[from] tributary_repo::repository::OpenError),
+}
+
+/// Runs until told to stop.
+pub(crate) async fn run(mut committer: Committer, stop: CancellationToken) {
+    let mut carried = Carried::default();
+    loop {
+        if *committer.paused.borrow_and_update() {
+            let resumed = committer.paused.wait_for(|paused| !paused);
+            if !matches!(stop.run_until_cancelled(resumed).await, Some(Ok(_))) {
+                return;
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            batch = committer.changes.next_batch() => {
+                committer.batch(batch, Deletions::Judge, &mut carried).await;
+                committer.changes.done();
+            }
+            Some(answer) = committer.answers.recv() => committer.answer(answer, &mut carried).await,
+            changed = committer.paused.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+impl Committer {
+    async fn batch(&self, batch: Vec<TreePath>, deletions: Deletions, carried: &mut Carried) {
+        let kept = batch.clone();
+        if let Err(error) = self.try_batch(batch, deletions, carried).await {
+            tracing::warn!(%error, "a batch was not committed");
+            let (code, hint) = match &error {
+                BatchError::Record(RecordError::Commit(_)) | BatchError::TakeIn(_) if full(&error) => {
+                    (ProblemCode::DiskFull, "Make room on the disk; it goes on by itself.")
+                }
+                _ => (ProblemCode::Internal, "It is tried again. If it stays, run `trib doctor`."),
+            };
+            let sentence = format!("Changes could not be committed: {}.", chain(&error));
+            self.facts.send(Fact::Raise(problem(code, "commit", sentence, hint))).ok();
+            self.again_after(kept, FAULT_PAUSE);
+        } else {
+            for code in [ProblemCode::DiskFull, ProblemCode::Internal] {
+                self.facts.send(Fact::Clear(code, "commit".into())).ok();
+            }
+        }
+    }
+
+    async fn try_batch(
+        &self,
+        batch: Vec<TreePath>,
+        deletions: Deletions,
+        carried: &mut Carried,
+    ) -> Result<(), BatchError> {
+        let mut found = self.desk.with(move |desk| survey::survey(desk, batch)).await?;
+        carried.gone.extend(found.gone.drain(..));
+        carried.moved.extend(found.moved.drain());
+        found.moved.clone_from(&carried.moved);
+        self.again_after(std::mem::take(&mut found.busy), BUSY_PAUSE);
+        self.tell_odd(&found, carried);
+        let repositories = self.repositories.clone();
+        let (found, taken) = tokio::task::spawn_blocking(move || {
+            let taken = repositories.with(|repo| take_in::take_in(repo, &found));
+            (found, taken)
+        })
+        .await
+        .expect("taking in does not panic");
+        let Taken { entries, again, unreadable, full } = taken??;
+        self.changes.add(again);
+        self.tell_unreadable(&found, unreadable, carried);
+        self.tell_full(full);
+        // Beside the batch that is being committed, more paths wait.
+        let deletions = match deletions {
+            Deletions::Judge if self.changes.waiting() > 1 => Deletions::Postpone,
+            other => other,
+        };
+        let gone = std::mem::take(&mut carried.gone);
+        let message = format!("tributary in {}", self.description);
+        let places = self.places.clone();
+        let recorded = self
+            .desk
+            .with(move |desk| {
+                let recorded = record::record(desk, &entries, &gone, deletions, &message)?;
+                let facts = facts::of_keys(desk, &places, &recorded.keys, true)?;
+                let heads = facts::heads(desk)?;
+                Ok::<_, RecordError>((recorded, facts, heads))
+            })
+            .await;
+        let (recorded, facts, heads) = recorded?;
+        let Recorded { commit, changes, again, postponed, held, conflicts, to_apply, .. } = recorded;
+        self.changes.add(again);
+        carried.gone.extend(postponed);
+        self.tell_held(held, carried);
+        // Postponed deletions are decided with the next batch, which exists: more paths wait.
+        if carried.gone.is_empty() {
+            carried.moved.clear();
+        }
+        if to_apply {
+            self.apply.notify_one();
+        }
+        if commit.is_some() {
+            self.facts.send(Fact::Committed { changes }).ok();
+            if !conflicts.is_empty() {
+                self.facts.send(Fact::Merged { from: vec![], conflicts }).ok();
+            }
+        }
+        let mut inputs = Vec::new();
+        if !facts.is_empty() {
+            inputs.push(Input::Contents(facts));
+        }
+        if commit.is_some() {
+            inputs.push(Input::Heads { heads, origin: Origin::Local });
+        }
+        // Sent even when empty: the conductor learns that a batch ended.
+        self.facts.send(Fact::Planner(inputs)).ok();
+        Ok(())
+    }
+
+    async fn answer(&self, answer: HeldAnswer, carried: &mut Carried) {
+        carried.held = false;
+        match answer {
+            HeldAnswer::Delete => self.batch(vec![], Deletions::Meant, carried).await,
+            HeldAnswer::Restore => {
+                let gone = std::mem::take(&mut carried.gone);
+                carried.moved.clear();
+                if let Err(error) = self.desk.with(move |desk| restore(desk, &gone)).await {
+                    tracing::warn!(%error, "deleted files could not be put back");
+                }
+                self.apply.notify_one();
+                self.facts.send(Fact::Held { count: 0, reason: String::new(), files: vec![] }).ok();
+            }
+        }
+    }
+
+    fn tell_held(&self, held: Option<(String, BTreeSet<TreePath>)>, carried: &mut Carried) {
+        let was_held = carried.held;
+        carried.held = held.is_some();
+        match held {
+            Some((reason, paths)) => {
+                let files = paths.iter().take(EXAMPLES).map(TreePath::to_string_lossy).collect();
+                self.facts.send(Fact::Held { count: paths.len(), reason, files }).ok();
+                carried.gone.extend(paths);
+            }
+            None if was_held => {
+                self.facts.send(Fact::Held { count: 0, reason: String::new(), files: vec![] }).ok();
+            }
+            None => {}
+        }
+    }
+
+    fn tell_odd(&self, found: &survey::Survey, carried: &mut Carried) {
+        let before = carried.odd.len();
+        for (path, _) in found.files.iter().chain(&found.links) {
+            carried.odd.remove(path);
+        }
+        for path in &carried.gone {
+            carried.odd.remove(path);
+        }
+        carried.odd.extend(found.odd.iter().cloned());
+        if carried.odd.len() != before || !found.odd.is_empty() {
+            let examples = carried.odd.iter().take(EXAMPLES).map(TreePath::to_string_lossy).collect();
+            self.facts.send(Fact::NotSynced { count: carried.odd.len(), examples }).ok();
+        }
+    }
+
+    fn tell_unreadable(
+        &self,
+        found: &survey::Survey,
+        unreadable: Vec<(TreePath, std::io::Error)>,
+        carried: &mut Carried,
+    ) {
+        let had = !carried.unreadable.is_empty();
+        for (path, _) in &found.files {
+            carried.unreadable.remove(path);
+        }
+        let cause = unreadable.first().map(|(_, error)| error.to_string());
+        let paths: Vec<_> = unreadable.into_iter().map(|(path, _)| path).collect();
+        carried.unreadable.extend(paths.iter().cloned());
+        self.again_after(paths, FAULT_PAUSE);
+        if let (Some(cause), Some(first)) = (cause, carried.unreadable.first()) {
+            let others = match carried.unreadable.len() - 1 {
+                0 => String::new(),
+                1 => " and 1 other file".into(),
+                n => format!(" and {n} other files"),
+            };
+            let sentence = format!("{}{others} cannot be read: {cause}.", first.to_string_lossy());
+            let hint = "Give yourself permission to read them; they are synced then.";
+            self.facts.send(Fact::Raise(problem(ProblemCode::Unreadable, "files", sentence, hint))).ok();
+        } else if had && carried.unreadable.is_empty() {
+            self.facts.send(Fact::Clear(ProblemCode::Unreadable, "files".into())).ok();
+        }
+    }
+
+    fn tell_full(&self, full: Vec<TreePath>) {
+        if full.is_empty() {
+            self.facts.send(Fact::Clear(ProblemCode::DiskFull, "store".into())).ok();
+            return;
+        }
+        let sentence = format!("The disk is full: {} changed files wait to be kept.", full.len());
+        let mut fault =
+            problem(ProblemCode::DiskFull, "store", sentence, "Make room on the disk; it goes on by itself.");
+        fault.needs_you = true;
+        fault.action = Some(ProblemAction::TryAgain);
+        self.facts.send(Fact::Raise(fault)).ok();
+        self.again_after(full, FAULT_PAUSE);
+    }
+
+    /// Puts paths back after a pause, for the cases in which no event will say that they are ready.
+    fn again_after(&self, paths: Vec<TreePath>, pause: Duration) {
+        if paths.is_empty() {
+            return;
+        }
+        let changes = self.changes.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            changes.add(paths);
+        });
+    }
+}
+
+/// Makes files that were deleted here count as not placed, so that the applier puts them back.
+fn restore(desk: &mut crate::state::desk::Desk, gone: &BTreeSet<TreePath>) -> Result<(), DeskError> {
+    use tributary_repo::index::IndexEntry;
+    use tributary_repo::tree::{self, Content};
+    let mut rows = Vec::new();
+    for path in gone {
+        let Some(entry) = desk.index.get(path.as_bytes()).copied() else { continue };
+        let key = match tree::content_of(desk.repo.git(), entry.entry)? {
+            Content::Annexed { key, locked: false } => Some(key),
+            _ => None,
+        };
+        rows.push((entry.entry, Standing { path: path.clone(), key, known: None, reason: Reason::Arriving, leaves: None }));
+    }
+    let standing: Vec<_> = rows.iter().map(|(_, row)| row.clone()).collect();
+    desk.ledger.note_standing(&standing)?;
+    for (entry, row) in rows {
+        desk.index.set(row.path.as_bytes(), IndexEntry::not_placed(entry));
+    }
+    Ok(())
+}
+
+/// Whether the cause of an error is that the disk is full.
+fn full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && matches!(io.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// An error with its causes, for a person.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,128 @@
+//! Survey: what became of each path of a batch, from stat data alone.
+
+use std::collections::HashMap;
+
+use tributary_formats::key::Key;
+use tributary_formats::tree_path::TreePath;
+use tributary_repo::index::IndexStat;
+use tributary_repo::stat::FileStat;
+use tributary_repo::tree::{self, Content};
+
+use crate::state::desk::{Desk, DeskError};
+
+/// What became of the paths of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Plain files that are new or not the version last known.
+    pub files: Vec<(TreePath, FileStat)>,
+    /// Symbolic links, likewise.
+    pub links: Vec<(TreePath, FileStat)>,
+    /// Paths of the index that are gone from the work tree.
+    pub gone: Vec<TreePath>,
+    /// Somebody still writes these.
+    pub busy: Vec<TreePath>,
+    /// Sockets, devices and the like.
+    pub odd: Vec<TreePath>,
+    /// Files that are gone, by what tells that a new name is the same file: it was moved then and need not be read.
+    pub moved: HashMap<Identity, Key>,
+}
+
+/// What stays when a file is renamed: device, inode, size, and when its content was changed last.
+pub(super) type Identity = (u32, u32, u32, (u32, u32));
+
+/// Who a file in the index was.
+fn identity_of_entry(stat: &IndexStat) -> Identity {
+    (stat.dev, stat.ino, stat.size, stat.mtime)
+}
+
+/// Who a file in the work tree is, in the widths of the index.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "git's index keeps 32 bits of each")]
+pub(super) fn identity(stat: &FileStat) -> Identity {
+    (stat.dev as u32, stat.ino as u32, stat.size as u32, (stat.mtime.0 as u32, stat.mtime.1))
+}
+
+/// Looks at each path. A directory counts for all that the index has below it; what is new below it is the watcher's
+/// to name.
+pub(super) fn survey(desk: &mut Desk, batch: Vec<TreePath>) -> Result<Survey, DeskError> {
+    let mut found = Survey::default();
+    for path in batch {
+        if desk.placing.contains(&path) {
+            desk.deferred.insert(path);
+            continue;
+        }
+        let stat = desk.work.stat(&path).map_err(DeskError::WorkTree)?;
+        match stat {
+            None => gone(desk, path, &mut found)?,
+            Some(stat) if stat.is_dir() => {
+                // A file that became a directory.
+                if desk.index.get(path.as_bytes()).is_some() {
+                    found.gone.push(path);
+                }
+            }
+            Some(stat) => there(desk, path, stat, &mut found)?,
+        }
+    }
+    Ok(found)
+}
+
+fn there(desk: &mut Desk, path: TreePath, stat: FileStat, found: &mut Survey) -> Result<(), DeskError> {
+    let entry = desk.index.get(path.as_bytes());
+    if entry.is_some_and(|entry| entry.matches(&stat)) {
+        return Ok(());
+    }
+    // An old version that stands until the merged one can be placed, or be removed, is no edit.
+    if let Some(standing) = desk.ledger.standing(&path)?
+        && standing.known.is_some_and(|known| known.same_version(&stat))
+    {
+        return Ok(());
+    }
+    if entry.is_none() && ignored(desk, &path) {
+        return Ok(());
+    }
+    if stat.is_link() {
+        found.links.push((path, stat));
+    } else if !stat.is_file() {
+        found.odd.push(path);
+    } else if desk.work.is_open_for_writing(&path).map_err(DeskError::WorkTree)? {
+        found.busy.push(path);
+    } else {
+        found.files.push((path, stat));
+    }
+    Ok(())
+}
+
+/// Whether `.gitignore` rules keep a new path out. A rule that cannot be read keeps nothing out.
+fn ignored(desk: &Desk, path: &TreePath) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::path::Path::new(std::ffi::OsStr::from_bytes(path.as_bytes()));
+    desk.repo.git().is_path_ignored(path).unwrap_or(false)
+}
+
+fn gone(desk: &mut Desk, path: TreePath, found: &mut Survey) -> Result<(), DeskError> {
+    let mut paths: Vec<_> =
+        desk.index.under(path.as_bytes()).map(|(below, entry)| (below.to_vec(), *entry)).collect();
+    if let Some(entry) = desk.index.get(path.as_bytes()) {
+        paths.push((path.as_bytes().to_vec(), *entry));
+    }
+    for (bytes, entry) in paths {
+        let Ok(path) = TreePath::new(bytes) else { continue };
+        if entry.skip_worktree {
+            // Absent because it is not placed. If an old version stood there, it is gone now: nothing is in the way.
+            if let Some(mut standing) = desk.ledger.standing(&path)?
+                && standing.known.take().is_some()
+            {
+                desk.ledger.note_standing(&[standing])?;
+            }
+            continue;
+        }
+        // A path of a removed directory may be back already.
+        if desk.work.stat(&path).map_err(DeskError::WorkTree)?.is_some() {
+            continue;
+        }
+        if let Content::Annexed { key, locked: false } = tree::content_of(desk.repo.git(), entry.entry)? {
+            found.moved.insert(identity_of_entry(&entry.stat), key);
+        }
+        found.gone.push(path);
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! Taking in: the content of changed files goes to the object store, off the desk, and each becomes an entry to be.
+
+use std::io::Read;
+
+use tributary_formats::key::Key;
+use tributary_formats::pointer::{self, MAX_POINTER_SIZE, Pointer};
+use tributary_formats::tree_path::TreePath;
+use tributary_repo::Repository;
+use tributary_repo::annex_branch::ReadError;
+use tributary_repo::large_files::{AddRules, Candidate};
+use tributary_repo::stat::FileStat;
+use tributary_repo::store::IngestError;
+use tributary_repo::tree::EntryMode;
+
+use super::survey::{Survey, identity};
+
+/// What a changed path will be.
+#[derive(Debug)]
+pub(super) struct TakenIn {
+    pub path: TreePath,
+    /// The file as it was read; one that changed since is looked at again.
+    pub stat: FileStat,
+    pub becomes: Becomes,
+}
+
+/// What stands at the path, as git and git-annex will see it.
+#[derive(Debug)]
+pub(super) enum Becomes {
+    /// A file whose content is in the object store now.
+    Annexed { key: Key, executable: bool, locked: bool },
+    /// A pointer that stands for content: it is to be filled.
+    Pointer { key: Key, executable: bool },
+    /// A link to an object: a locked file. `rewrite` when the target is not what this depth needs.
+    Locked { key: Key, rewrite: bool },
+    /// A file whose content goes into git.
+    InGit { data: Vec<u8>, executable: bool },
+    /// A link of the person's own.
+    Link { target: Vec<u8> },
+}
+
+/// The outcome for a batch.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub entries: Vec<TakenIn>,
+    /// Changed while they were read: again.
+    pub again: Vec<TreePath>,
+    /// Not to be read, and why.
+    pub unreadable: Vec<(TreePath, std::io::Error)>,
+    /// The disk is full: all of these wait.
+    pub full: Vec<TreePath>,
+}
+
+/// Takes in what the survey found. Blocks.
+///
+/// # Errors
+/// When the rules for adding cannot be read.
+pub(super) fn take_in(repo: &Repository, survey: &Survey) -> Result<Taken, TakeInError> {
+    let rules = AddRules::load(repo)?;
+    let store = repo.store();
+    let work = repo.work_tree().map_err(TakeInError::WorkTree)?;
+    let mut taken = Taken::default();
+    for (path, stat) in &survey.files {
+        let (path, stat) = (path.clone(), *stat);
+        let executable = stat.is_executable();
+        // A file that only got another name is not read again.
+        if stat.size > 0
+            && let Some(key) = survey.moved.get(&identity(&stat))
+            && store.contains(key).unwrap_or(false)
+        {
+            let becomes = Becomes::Annexed { key: key.clone(), executable, locked: false };
+            taken.entries.push(TakenIn { path, stat, becomes });
+            continue;
+        }
+        let candidate = Candidate { path: &path, size: stat.size };
+        let read = if let Some(key) = pointer_in(&work, &path, stat.size) {
+            Ok((stat, Becomes::Pointer { key, executable }))
+        } else if rules.is_large(candidate) {
+            let locked = !rules.add_unlocked(candidate);
+            store
+                .ingest(&work, &path, &rules.backend_for(&path))
+                .map(|done| (done.stat, Becomes::Annexed { key: done.key, executable, locked }))
+        } else {
+            read_whole(&work, &path, stat).map(|data| (stat, Becomes::InGit { data, executable }))
+        };
+        match read {
+            Ok((stat, becomes)) => taken.entries.push(TakenIn { path, stat, becomes }),
+            Err(IngestError::Gone | IngestError::Changed | IngestError::NotFile) => taken.again.push(path),
+            Err(IngestError::Unreadable(source)) => taken.unreadable.push((path, source)),
+            Err(IngestError::Full(_)) => taken.full.push(path),
+            Err(error @ (IngestError::Backend(_) | IngestError::Store(_))) => {
+                return Err(TakeInError::Store(error));
+            }
+        }
+    }
+    for (path, stat) in &survey.links {
+        match work.read_link(path) {
+            Ok(target) => taken.entries.push(TakenIn {
+                path: path.clone(),
+                stat: *stat,
+                becomes: link(path, target),
+            }),
+            Err(_) => taken.again.push(path.clone()),
+        }
+    }
+    Ok(taken)
+}
+
+/// Why a batch could not be taken in.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TakeInError {
+    /// The rules for adding cannot be read.
+    #[error(transparent)]
+    Rules(#[from] ReadError),
+    /// The folder cannot be read.
+    #[error("the folder cannot be read")]
+    WorkTree(#[source] std::io::Error),
+    /// The object store does not take anything.
+    #[error(transparent)]
+    Store(IngestError),
+}
+
+fn link(path: &TreePath, target: Vec<u8>) -> Becomes {
+    match pointer::parse_link_target(&target) {
+        Some(key) => {
+            let rewrite = key.link_target(path.depth()) != target;
+            Becomes::Locked { key, rewrite }
+        }
+        None => Becomes::Link { target },
+    }
+}
+
+/// The key of a pointer file, as git leaves one where nobody filled it. Most files are told apart by their first bytes.
+fn pointer_in(work: &tributary_repo::place_in_tree::WorkTree, path: &TreePath, size: u64) -> Option<Key> {
+    const MARK: &[u8] = b"/annex/objects/";
+    const START: u64 = 256;
+    if size < MARK.len() as u64 || size > MAX_POINTER_SIZE as u64 {
+        return None;
+    }
+    let mut file = work.open_file(path).ok()?;
+    let mut text = Vec::new();
+    (&mut file).take(START).read_to_end(&mut text).ok()?;
+    if !text.windows(MARK.len()).any(|window| window == MARK) {
+        return None;
+    }
+    file.take(MAX_POINTER_SIZE as u64).read_to_end(&mut text).ok()?;
+    match pointer::parse_pointer(&text) {
+        Pointer::Key(key) => Some(key),
+        _ => None,
+    }
+}
+
+fn read_whole(
+    work: &tributary_repo::place_in_tree::WorkTree,
+    path: &TreePath,
+    stat: FileStat,
+) -> Result<Vec<u8>, IngestError> {
+    let mut file = work.open_file(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => IngestError::Gone,
+        _ => IngestError::Unreadable(error),
+    })?;
+    let mut data = Vec::new();
+    file.read_to_end(&mut data).map_err(IngestError::Unreadable)?;
+    let after = work.stat(path).map_err(IngestError::Unreadable)?;
+    if after.is_none_or(|after| !after.same_version(&stat)) || data.len() as u64 != stat.size {
+        return Err(IngestError::Changed);
+    }
+    Ok(data)
+}
+
+impl Becomes {
+    /// Git's mode for it.
+    pub(super) fn mode(&self) -> EntryMode {
+        match self {
+            Self::Annexed { locked: true, .. } | Self::Locked { .. } | Self::Link { .. } => EntryMode::Link,
+            Self::Annexed { executable, .. }
+            | Self::Pointer { executable, .. }
+            | Self::InGit { executable, .. } => crate::state::desk::file_mode(*executable),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Keep: whether the content of files is kept here, by a person's wish.
+//!
+//! Letting go needs a `SafeDropProof`: enough other copies, each asked for now. The file then leaves the folder and
+//! counts as only elsewhere until it is wanted again.
+
+use tokio::sync::oneshot;
+use tributary_formats::tree_path::TreePath;
+use tributary_planner::Input;
+use tributary_repo::index::IndexEntry;
+use tributary_repo::tree::{self, Content};
+use tributary_status::{Failure, Reply};
+
+use super::Conductor;
+use crate::folder_facts::{Fact, KeepAsk};
+use crate::state::desk::{Desk, DeskError};
+use crate::state::facts;
+use crate::state::ledger::{Reason, Standing};
+use crate::threads::committer::chain;
+
+impl Conductor {
+    /// Does what was asked, and answers.
+    pub(super) async fn keep(&self, wish: KeepAsk, reply: oneshot::Sender<Reply>) {
+        if !wish.keep {
+            let dropper = self.dropper.clone();
+            tokio::spawn(async move {
+                reply.send(dropper.let_go(wish.path).await).ok();
+            });
+            return;
+        }
+        let places = self.places.clone();
+        let wanted = self
+            .desk
+            .with(move |desk| {
+                let (files, keys) = want_here(desk, wish.path.as_ref())?;
+                Ok::<_, DeskError>((files, facts::of_keys(desk, &places, &keys, false)?))
+            })
+            .await;
+        let answer = match wanted {
+            Ok((0, _)) => Reply::Done { sentence: "It is kept here already.".into() },
+            Ok((files, contents)) => {
+                self.facts.send(Fact::Planner(vec![Input::Contents(contents)])).ok();
+                self.apply.notify_one();
+                Reply::Done { sentence: format!("{files} files are fetched.") }
+            }
+            Err(error) => Reply::Failed {
+                failure: Failure {
+                    code: None,
+                    sentence: format!("{}.", chain(&error)),
+                    hint: "If it stays, run `git fsck` in the folder.".into(),
+                },
+            },
+        };
+        reply.send(answer).ok();
+    }
+}
+
+/// Makes files that are kept only elsewhere arrive. Returns how many, and their keys.
+fn want_here(
+    desk: &mut Desk,
+    path: Option<&TreePath>,
+) -> Result<(usize, Vec<tributary_formats::key::Key>), DeskError> {
+    let mut rows = Vec::new();
+    for (path, entry) in below(desk, path) {
+        let Some(standing) = desk.ledger.standing(&path)? else { continue };
+        if standing.reason != Reason::OnlyElsewhere {
+            continue;
+        }
+        if let Content::Annexed { key, locked: false } = tree::content_of(desk.repo.git(), entry.entry)? {
+            rows.push(Standing { key: Some(key), reason: Reason::Arriving, ..standing });
+        }
+    }
+    desk.ledger.note_standing(&rows)?;
+    let mut keys: Vec<_> = rows.iter().filter_map(|row| row.key.clone()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    Ok((rows.len(), keys))
+}
+
+/// The index entries at and below a path; all, for none.
+pub(crate) fn below(desk: &Desk, path: Option<&TreePath>) -> Vec<(TreePath, IndexEntry)> {
+    let named = |(path, entry): (&[u8], &IndexEntry)| Some((TreePath::new(path).ok()?, *entry));
+    match path {
+        None => desk.index.iter().filter_map(named).collect(),
+        Some(path) => {
+            let itself = desk.index.get(path.as_bytes()).map(|entry| (path.clone(), *entry));
+            itself.into_iter().chain(desk.index.under(path.as_bytes()).filter_map(named)).collect()
+        }
+    }
+}

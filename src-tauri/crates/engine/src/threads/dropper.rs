@@ -1,0 +1,217 @@
+//! Dropper: lets go of contents here, when enough other copies were proven to exist.
+//!
+//! Started by the conductor when a person asks; ends with one reply. Each copy is asked for now and never taken from
+//! the log; a git remote on this machine is asked under its content lock. Only then the file leaves the folder, its
+//! content the store, and "missing" is recorded.
+
+use tributary_formats::key::Key;
+use tributary_formats::logs::presence::LogStatus;
+use tributary_formats::logs::single::NumberLog;
+use tributary_formats::tree_path::TreePath;
+use tributary_formats::uuid::RepoUuid;
+use tributary_remotes::{HeldCopy, SafeDropProof, VerifiedCopy};
+use tributary_repo::Repository;
+use tributary_repo::annex_branch::LogChange;
+use tributary_repo::contents::local::LocalContents;
+use tributary_repo::index::IndexEntry;
+use tributary_repo::lock::{ExclusiveContentLock, SharedContentLock};
+use tributary_repo::place_in_tree::Removed;
+use tributary_repo::remote::RemoteKind;
+use tributary_repo::tree::{self, Content};
+use tributary_status::{Failure, Reply};
+
+use crate::state::desk::DeskError;
+use crate::state::ledger::{Reason, Standing};
+use crate::state::places::{PlaceRow, Reach};
+use crate::threads::committer::chain;
+use crate::threads::conductor::below;
+use crate::threads::recorder::Recorder;
+use crate::threads::transferrer::Transferrer;
+
+/// The dropper's wiring.
+#[derive(Clone)]
+pub(crate) struct Dropper {
+    pub(crate) transferrer: Transferrer,
+    pub(crate) recorder: Recorder,
+}
+
+/// How many copies have to remain.
+#[derive(Debug, Clone, Copy)]
+struct Copies {
+    numcopies: u32,
+    mincopies: u32,
+}
+
+impl Dropper {
+    /// Lets go of the contents at and below a path; all, for none.
+    pub(crate) async fn let_go(&self, path: Option<TreePath>) -> Reply {
+        match self.try_to_let_go(path).await {
+            Ok(reply) => reply,
+            Err(error) => refused(format!("{error}."), "Nothing was removed."),
+        }
+    }
+
+    async fn try_to_let_go(&self, path: Option<TreePath>) -> Result<Reply, String> {
+        let (files, copies) = self
+            .transferrer
+            .desk
+            .with(move |desk| {
+                let mut files = Vec::new();
+                for (path, entry) in below(desk, path.as_ref()) {
+                    if entry.skip_worktree {
+                        continue;
+                    }
+                    if let Content::Annexed { key, locked: false } = tree::content_of(desk.repo.git(), entry.entry)? {
+                        files.push((path, key));
+                    }
+                }
+                Ok::<_, DeskError>((files, required(&desk.repo)?))
+            })
+            .await
+            .map_err(|error| chain(&error))?;
+        if files.is_empty() {
+            return Ok(Reply::Done { sentence: "No content of it is here.".into() });
+        }
+        let mut gone = 0;
+        let mut last = None;
+        for (path, key) in files {
+            match self.let_go_of(&path, &key, copies).await {
+                Ok(()) => gone += 1,
+                Err(reason) => last = Some((path, reason)),
+            }
+        }
+        Ok(match last {
+            None => Reply::Done { sentence: format!("{gone} files are only elsewhere now.") },
+            Some((path, reason)) => refused(
+                format!("{} stays here: {reason}. {gone} others are only elsewhere now.", path.to_string_lossy()),
+                "Reach a place that has it, or lower numcopies, and try again.",
+            ),
+        })
+    }
+
+    async fn let_go_of(&self, path: &TreePath, key: &Key, copies: Copies) -> Result<(), String> {
+        let proof = self.prove(key, copies).await?;
+        let (path, key) = (path.clone(), key.clone());
+        let dropped = key.clone();
+        self.transferrer
+            .desk
+            .with(move |desk| {
+                let store = desk.repo.store();
+                let entry = desk.index.get(path.as_bytes()).copied().ok_or("it is gone")?;
+                let known = desk.work.stat(&path).map_err(|error| error.to_string())?;
+                let known = known.filter(|stat| entry.matches(stat)).ok_or("it was changed meanwhile")?;
+                let lock = ExclusiveContentLock::take(&store, &key).map_err(|error| chain(&error))?;
+                // The row comes first: the absent file must never look like a deletion.
+                let row = Standing {
+                    path: path.clone(),
+                    key: Some(key.clone()),
+                    known: None,
+                    reason: Reason::OnlyElsewhere,
+                    leaves: None,
+                };
+                desk.ledger.note_standing(&[row]).map_err(|error| chain(&error))?;
+                desk.index.set(path.as_bytes(), IndexEntry::not_placed(entry.entry));
+                match desk.work.remove_known(&path, known) {
+                    Ok(Removed::Done | Removed::AlreadyGone) => {}
+                    Ok(Removed::EditedMeanwhile) => {
+                        desk.ledger.settle([&path]).map_err(|error| chain(&error))?;
+                        desk.index.set(path.as_bytes(), entry);
+                        return Err("it was changed meanwhile".into());
+                    }
+                    Err(error) => {
+                        desk.ledger.settle([&path]).map_err(|error| chain(&error))?;
+                        desk.index.set(path.as_bytes(), entry);
+                        return Err(chain(&error));
+                    }
+                }
+                // Another file with the same content keeps it here.
+                let shared = desk.ledger.kept_elsewhere(&key).map_err(|error| chain(&error))?;
+                if shared {
+                    store.remove(lock).map_err(|error| error.to_string())?;
+                }
+                drop(proof);
+                Ok::<_, String>(shared)
+            })
+            .await
+            .map(|removed| (removed, dropped))
+            .map(|(removed, key)| async move {
+                if removed {
+                    let uuid = self.here().await;
+                    if let Some(uuid) = uuid {
+                        let change = LogChange::Location { key, uuid, status: LogStatus::Missing };
+                        self.recorder.clone().record(vec![], vec![change]).await;
+                    }
+                }
+            })?
+            .await;
+        Ok(())
+    }
+
+    async fn here(&self) -> Option<RepoUuid> {
+        let repositories = self.transferrer.repositories.clone();
+        tokio::task::spawn_blocking(move || repositories.with(|repo| repo.uuid().clone()).ok()).await.ok().flatten()
+    }
+
+    /// Asks the places for copies until there are enough.
+    async fn prove(&self, key: &Key, copies: Copies) -> Result<SafeDropProof, String> {
+        let here = self.here().await.ok_or("the repository cannot be opened")?;
+        let mut found = Vec::new();
+        for place in self.transferrer.places.rows().iter() {
+            found.extend(self.copy_at(place, key).await);
+        }
+        // For a drop here, mincopies only asks for verified copies, as numcopies does: none of them has to be locked.
+        let enough = copies.numcopies.max(copies.mincopies);
+        SafeDropProof::check_here(key, &here, enough, found).map_err(|error| chain(&error))
+    }
+
+    async fn copy_at(&self, place: &PlaceRow, key: &Key) -> Option<VerifiedCopy> {
+        match &place.reach {
+            Reach::Special { .. } => {
+                let remote = self.transferrer.special(place).ok()?;
+                VerifiedCopy::ask(remote.as_ref(), key).await.ok().flatten()
+            }
+            Reach::Git(remote) => {
+                let (kind, uuid, key) = (remote.kind.clone(), place.uuid.clone()?, key.clone());
+                let RemoteKind::LocalPath(path) = kind else { return None };
+                let held = tokio::task::spawn_blocking(move || {
+                    LocalContents::open(&path, &uuid).ok()?;
+                    let there = Repository::open_remote(&path).ok()?;
+                    let lock = SharedContentLock::take(&there.store(), &key).ok()?;
+                    Some(LockedCopy { uuid, key, _lock: lock })
+                })
+                .await
+                .ok()??;
+                Some(VerifiedCopy::held(held))
+            }
+        }
+    }
+}
+
+/// A copy in a git remote on this machine, under its content lock.
+struct LockedCopy {
+    uuid: RepoUuid,
+    key: Key,
+    _lock: SharedContentLock,
+}
+
+impl HeldCopy for LockedCopy {
+    fn uuid(&self) -> &RepoUuid {
+        &self.uuid
+    }
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+}
+
+/// numcopies and mincopies as numcopies.log and mincopies.log have them; 1 otherwise.
+fn required(repo: &Repository) -> Result<Copies, DeskError> {
+    let number = |log: &[u8]| -> Result<u32, DeskError> {
+        Ok(NumberLog::parse(&repo.annex_branch().read(log)?).get().unwrap_or(1).max(1))
+    };
+    Ok(Copies { numcopies: number(b"numcopies.log")?, mincopies: number(b"mincopies.log")? })
+}
+
+fn refused(sentence: String, hint: &str) -> Reply {
+    Reply::Failed { failure: Failure { code: None, sentence, hint: hint.into() } }
+}

@@ -1,0 +1,94 @@
+//! Pusher: offers our commits to one git remote.
+//!
+//! Started by the conductor for the planner's `Push`, at most once at a time for a place; ends with `PushEnded`. It
+//! pushes what our branches are at by then, and says so. Branches and order: git-annex's `synced/` scheme.
+
+use tributary_planner::{Failure, Heads, Input, PushResult};
+use tributary_repo::cancel::{Cancel, no_meter};
+use tributary_repo::push::{self, Pushed, RefOutcome};
+use tributary_repo::refs;
+use tributary_repo::remote::{GitRemote, RemoteError};
+use tributary_status::ProblemCode;
+
+use crate::folder_facts::{Fact, FactSender};
+use crate::state::facts::head;
+use crate::state::places::{PlaceRow, Reach};
+use crate::state::repositories::Repositories;
+use crate::threads::fetcher::remote_fault;
+
+/// The pusher's wiring.
+#[derive(Clone)]
+pub(crate) struct Pusher {
+    pub(crate) repositories: Repositories,
+    pub(crate) facts: FactSender,
+    pub(crate) cancel: Cancel,
+}
+
+impl Pusher {
+    /// Pushes to the place and tells.
+    pub(crate) async fn push(self, place: PlaceRow, wanted: Heads) {
+        let Reach::Git(remote) = place.reach.clone() else { return };
+        let this = self.clone();
+        let ended = tokio::task::spawn_blocking(move || this.push_blocking(&remote)).await;
+        let (pushed, result) = match ended.expect("pushing does not panic") {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::info!(place = place.name, %error, "a push failed");
+                (wanted, PushResult::Failed(self.failed(&place, &error)))
+            }
+        };
+        if matches!(result, PushResult::Done { .. }) {
+            for code in [ProblemCode::PlaceUnreachable, ProblemCode::PlaceRefused, ProblemCode::PlaceFull] {
+                self.facts.send(Fact::Clear(code, place.name.clone())).ok();
+            }
+        }
+        let input = Input::PushEnded { place: place.id, pushed, result };
+        self.facts.send(Fact::Planner(vec![input])).ok();
+    }
+
+    fn push_blocking(&self, remote: &GitRemote) -> Result<(Heads, PushResult), RemoteError> {
+        let local = |error: Box<dyn std::error::Error + Send + Sync>| RemoteError::Local(error);
+        self.repositories
+            .with(|repo| {
+                let branch = repo.branch().map_err(|error| local(Box::new(error)))?;
+                let tip = |name: &str| {
+                    refs::target(repo.git(), name).map(head).map_err(|error| local(Box::new(error)))
+                };
+                let heads = Heads {
+                    branch: tip(&format!("refs/heads/{branch}"))?,
+                    annex: tip("refs/heads/git-annex")?,
+                };
+                let pushed = push::push_synced(repo.git(), remote, &branch, &no_meter, &self.cancel)?;
+                Ok((heads, outcome(&remote.name, &branch, heads, &pushed)?))
+            })
+            .map_err(|error| local(Box::new(error)))?
+    }
+
+    fn failed(&self, place: &PlaceRow, error: &RemoteError) -> Failure {
+        let (failure, problem) = remote_fault(&place.name, error);
+        if let Some(problem) = problem {
+            self.facts.send(Fact::Raise(problem)).ok();
+        }
+        failure
+    }
+}
+
+/// What a push came to: done when the place has our branch under one name or another, and our git-annex branch under
+/// its own. `synced/git-annex` does not count: it is forced, so that somebody else's push may replace it unseen.
+fn outcome(remote: &str, branch: &str, heads: Heads, pushed: &Pushed) -> Result<PushResult, RemoteError> {
+    let has = |name: &str| pushed.has(&format!("refs/heads/{name}"));
+    let complete = (!heads.branch.exists() || has(branch) || has(&format!("synced/{branch}")))
+        && (!heads.annex.exists() || has("git-annex"));
+    if complete {
+        let news = pushed.refs.iter().any(|(_, outcome)| matches!(outcome, RefOutcome::Updated { .. }));
+        return Ok(PushResult::Done { news });
+    }
+    if pushed.needs_fetch() {
+        return Ok(PushResult::NeedsFetch);
+    }
+    let said = pushed.refs.iter().find_map(|(_, outcome)| match outcome {
+        RefOutcome::Refused(said) => Some(said.clone()),
+        _ => None,
+    });
+    Err(RemoteError::ReadOnly { name: remote.into(), said: said.unwrap_or_else(|| "it was refused".into()) })
+}

@@ -1,0 +1,685 @@
+//! Transferrer: moves contents between here and one place.
+//!
+//! Started by the conductor for the planner's `Upload` and `Download`; tells the end of each transfer as it is known,
+//! a slice of the batch at a time, after what arrived is durable. A place has one lane in each direction, so that many
+//! small contents share one visit and a large one does not fight with itself.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+use tributary_formats::key::Key;
+use tributary_formats::logs::chunk::ChunkLog;
+use tributary_formats::logs::path::KeyLog;
+use tributary_formats::tree_path::TreePath;
+use tributary_formats::uuid::RepoUuid;
+use tributary_planner::{Direction, Failure, Input, PlaceId, TransferResult};
+use tributary_remotes::{
+    ChunkRecords, ChunkSet, Download, FinishError, LocalSettings, Meter, PlaceError, RemoteName, RetrieveError,
+    SpecialRemote, StoreError, Unverifiable, Upload,
+};
+use tributary_repo::annex_branch::LogChange;
+use tributary_repo::cancel::Cancel;
+use tributary_repo::contents::ContentsError;
+use tributary_repo::contents::local::LocalContents;
+use tributary_repo::contents::ssh::SshContents;
+use tributary_repo::remote::RemoteKind;
+use tributary_repo::store::ObjectStore;
+use tributary_status::ProblemCode;
+
+use crate::folder_facts::{Fact, FactSender};
+use crate::state::desk::DeskHandle;
+use crate::state::facts;
+use crate::state::places::{PlaceRow, Places, Reach};
+use crate::state::problems::problem;
+use crate::state::repositories::Repositories;
+use crate::threads::committer::chain;
+use crate::threads::fetcher::unix_now;
+
+/// Contents that are moved in one go: their ends are told together.
+const SLICE_KEYS: usize = 256;
+
+/// A slice ends early when its contents are this large together, bytes.
+const SLICE_BYTES: u64 = 64 << 20;
+
+/// Progress of a content smaller than this is over before anybody could look, bytes.
+const WORTH_SHOWING: u64 = 1 << 20;
+
+/// The transferrer's wiring.
+#[derive(Clone)]
+pub(crate) struct Transferrer {
+    pub(crate) repositories: Repositories,
+    pub(crate) desk: DeskHandle,
+    pub(crate) places: Places,
+    pub(crate) facts: FactSender,
+    pub(crate) apply: Arc<Notify>,
+    pub(crate) cancel: Cancel,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What transfers share.
+#[derive(Default)]
+pub(crate) struct Shared {
+    remotes: Mutex<BTreeMap<PlaceId, Arc<dyn SpecialRemote>>>,
+    lanes: Mutex<BTreeMap<(PlaceId, Direction), Arc<tokio::sync::Mutex<()>>>>,
+    /// Chunk log lines that have to be recorded before "present" is.
+    chunks: Mutex<Vec<LogChange>>,
+}
+
+impl Shared {
+    /// Takes the chunk log lines that wait to be recorded.
+    pub(crate) fn take_chunks(&self) -> Vec<LogChange> {
+        std::mem::take(&mut *self.chunks.lock().expect("no holder panics"))
+    }
+
+    /// Forgets what is kept of the remotes: their configuration changed.
+    pub(crate) fn forget_remotes(&self) {
+        self.remotes.lock().expect("no holder panics").clear();
+    }
+
+    fn lane(&self, place: PlaceId, direction: Direction) -> Arc<tokio::sync::Mutex<()>> {
+        self.lanes.lock().expect("no holder panics").entry((place, direction)).or_default().clone()
+    }
+}
+
+impl Transferrer {
+    /// Moves contents and tells how each ended.
+    pub(crate) async fn transfer(self, place: PlaceRow, direction: Direction, keys: Vec<Key>) {
+        let lane = self.shared.lane(place.id, direction);
+        let _turn = lane.lock().await;
+        for slice in slices(keys) {
+            let results = match direction {
+                Direction::Upload => self.upload(&place, &slice).await,
+                Direction::Download => self.download(&place, &slice).await,
+            };
+            self.tell(&place, direction, slice, results).await;
+        }
+    }
+
+    async fn tell(
+        &self,
+        place: &PlaceRow,
+        direction: Direction,
+        keys: Vec<Key>,
+        results: Vec<(TransferResult, Option<String>)>,
+    ) {
+        let fault = results.iter().find_map(|(result, said)| Some((*result, said.clone()?)));
+        match fault {
+            Some((result, said)) => self.raise(place, direction, result, &said),
+            None => {
+                for code in [
+                    ProblemCode::PlaceUnreachable,
+                    ProblemCode::PlaceFull,
+                    ProblemCode::PlaceRefused,
+                    ProblemCode::PlaceChanged,
+                    ProblemCode::CorruptContent,
+                ] {
+                    self.facts.send(Fact::Clear(code, place.name.clone())).ok();
+                }
+            }
+        }
+        let here: Vec<Key> = if direction == Direction::Download { keys.clone() } else { vec![] };
+        let mut inputs: Vec<Input> = keys
+            .into_iter()
+            .zip(results)
+            .map(|(key, (result, _))| Input::TransferEnded { place: place.id, direction, key, result })
+            .collect();
+        if !here.is_empty() {
+            let places = self.places.clone();
+            match self.desk.with(move |desk| facts::of_keys(desk, &places, &here, false)).await {
+                Ok(contents) => inputs.push(Input::Contents(contents)),
+                Err(error) => tracing::warn!(%error, "what arrived could not be looked up"),
+            }
+            self.apply.notify_one();
+        }
+        self.facts.send(Fact::Planner(inputs)).ok();
+    }
+
+    fn raise(&self, place: &PlaceRow, direction: Direction, result: TransferResult, said: &str) {
+        let (code, hint) = match (result, direction) {
+            (TransferResult::NoSpace, Direction::Upload) => {
+                (ProblemCode::PlaceFull, "Make room there; it goes on by itself.")
+            }
+            (TransferResult::NoSpace, Direction::Download) => {
+                (ProblemCode::DiskFull, "Make room on this computer; it goes on by itself.")
+            }
+            (TransferResult::Corrupt, _) => (
+                ProblemCode::CorruptContent,
+                "The damaged copy was not used. If another place has the file, it is fetched from there.",
+            ),
+            (TransferResult::Failed(Failure::Unreachable), _) => {
+                (ProblemCode::PlaceUnreachable, "It is tried again by itself when it is back.")
+            }
+            (TransferResult::Failed(Failure::Never), _) => (
+                ProblemCode::PlaceChanged,
+                "Remove this place and add it again, if what is there now is meant.",
+            ),
+            _ => (ProblemCode::PlaceRefused, "It is tried again. Check that you may write there."),
+        };
+        let mut fault = problem(code, &place.name, format!("{said}."), hint);
+        fault.needs_you = matches!(
+            result,
+            TransferResult::NoSpace | TransferResult::Failed(Failure::Never | Failure::Person)
+        );
+        self.facts.send(Fact::Raise(fault)).ok();
+    }
+
+    async fn upload(&self, place: &PlaceRow, keys: &[Key]) -> Vec<Outcome> {
+        match &place.reach {
+            Reach::Special { .. } => self.upload_to_special(place, keys).await,
+            Reach::Git(_) => self.with_git(place, keys, Direction::Upload).await,
+        }
+    }
+
+    async fn download(&self, place: &PlaceRow, keys: &[Key]) -> Vec<Outcome> {
+        match &place.reach {
+            Reach::Special { .. } => self.download_from_special(place, keys).await,
+            Reach::Git(_) => self.with_git(place, keys, Direction::Download).await,
+        }
+    }
+
+    async fn upload_to_special(&self, place: &PlaceRow, keys: &[Key]) -> Vec<Outcome> {
+        let remote = match self.special(place) {
+            Ok(remote) => remote,
+            Err(said) => return all(keys, TransferResult::Failed(Failure::Person), &said),
+        };
+        let Some(store) = self.store() else {
+            return all(keys, TransferResult::Failed(Failure::Later), "The repository cannot be opened");
+        };
+        let mut uploads = Vec::new();
+        let mut outcomes = BTreeMap::new();
+        for key in keys {
+            match store.locate(key) {
+                Some(source) => {
+                    let meter = self.meter(place, Direction::Upload, key).await;
+                    uploads.push(Upload { key: key.clone(), source, meter });
+                }
+                None => {
+                    outcomes.insert(key.clone(), (TransferResult::KeyGone, None));
+                }
+            }
+        }
+        let sent: Vec<Key> = uploads.iter().map(|upload| upload.key.clone()).collect();
+        let results = remote.store_many(uploads).await;
+        let flushed = remote.flush().await;
+        for (key, result) in sent.into_iter().zip(results) {
+            self.ended(place, Direction::Upload, &key);
+            let outcome = match (result, &flushed) {
+                (Ok(_), Err(error)) => place_outcome(error),
+                (Ok(stored), Ok(())) => {
+                    if let (Some(set), false) = (stored.chunks, stored.already_there) {
+                        self.note_chunks(place, &key, set);
+                    }
+                    (TransferResult::Done, None)
+                }
+                (Err(error), _) => store_outcome(&error),
+            };
+            outcomes.insert(key, outcome);
+        }
+        in_order(keys, outcomes)
+    }
+
+    async fn download_from_special(&self, place: &PlaceRow, keys: &[Key]) -> Vec<Outcome> {
+        let remote = match self.special(place) {
+            Ok(remote) => remote,
+            Err(said) => return all(keys, TransferResult::Failed(Failure::Person), &said),
+        };
+        let Some(store) = self.store() else {
+            return all(keys, TransferResult::Failed(Failure::Later), "The repository cannot be opened");
+        };
+        let mut outcomes = BTreeMap::new();
+        let mut downloads = Vec::new();
+        for key in keys {
+            if store.contains(key).unwrap_or(false) {
+                outcomes.insert(key.clone(), (TransferResult::Done, None));
+            } else if let Some(outcome) = no_room(&store, key) {
+                outcomes.insert(key.clone(), outcome);
+            } else {
+                match store.tmp_path(key) {
+                    Ok(partial) => downloads.push(Download {
+                        key: key.clone(),
+                        partial,
+                        unverifiable: Unverifiable::Accept,
+                        meter: self.meter(place, Direction::Download, key).await,
+                    }),
+                    Err(error) => {
+                        outcomes.insert(key.clone(), local_outcome(&error));
+                    }
+                }
+            }
+        }
+        let asked: Vec<Key> = downloads.iter().map(|download| download.key.clone()).collect();
+        let arrived = remote.retrieve_many(downloads).await;
+        for key in &asked {
+            self.ended(place, Direction::Download, key);
+        }
+        let placed = tokio::task::spawn_blocking(move || {
+            let placed: Vec<Outcome> = arrived
+                .into_iter()
+                .map(|result| match result {
+                    Ok(file) => match store.place(file.path(), file.key()) {
+                        Ok(_) => (TransferResult::Done, None),
+                        Err(error) => local_outcome(&error),
+                    },
+                    Err(error) => retrieve_outcome(&error),
+                })
+                .collect();
+            durable(&store, placed)
+        })
+        .await
+        .expect("placing does not panic");
+        outcomes.extend(asked.into_iter().zip(placed));
+        in_order(keys, outcomes)
+    }
+
+    async fn with_git(&self, place: &PlaceRow, keys: &[Key], direction: Direction) -> Vec<Outcome> {
+        let (this, place, keys) = (self.clone(), place.clone(), keys.to_vec());
+        tokio::task::spawn_blocking(move || this.with_git_blocking(&place, &keys, direction))
+            .await
+            .expect("transfers do not panic")
+    }
+
+    fn with_git_blocking(&self, place: &PlaceRow, keys: &[Key], direction: Direction) -> Vec<Outcome> {
+        let Some(store) = self.store() else {
+            return all(keys, TransferResult::Failed(Failure::Later), "The repository cannot be opened");
+        };
+        let mut there = match self.connect(place) {
+            Ok(there) => there,
+            Err(error) => {
+                let (result, said) = contents_outcome(&error);
+                return keys.iter().map(|_| (result, said.clone())).collect();
+            }
+        };
+        let mut outcomes = Vec::new();
+        for key in keys {
+            let name = self.file_name(key);
+            let outcome = match direction {
+                Direction::Upload => match store.locate(key) {
+                    None => (TransferResult::KeyGone, None),
+                    Some(source) => {
+                        let moved = self.watched(place, key, direction, &name, |meter| {
+                            there.store(key, &source, name.as_bytes(), meter, &self.cancel)
+                        });
+                        moved.map_or_else(|error| contents_outcome(&error), |()| (TransferResult::Done, None))
+                    }
+                },
+                Direction::Download => {
+                    if store.contains(key).unwrap_or(false) {
+                        (TransferResult::Done, None)
+                    } else if let Some(outcome) = no_room(&store, key) {
+                        outcome
+                    } else {
+                        self.download_from_git(place, &store, key, &name, &mut there)
+                    }
+                }
+            };
+            outcomes.push(outcome);
+        }
+        if direction == Direction::Upload {
+            match there.finish() {
+                Ok(()) => outcomes,
+                Err(error) => {
+                    // What is not known to be durable there is not on record.
+                    let failed = contents_outcome(&error);
+                    outcomes
+                        .into_iter()
+                        .map(|outcome| if outcome.0 == TransferResult::Done { failed.clone() } else { outcome })
+                        .collect()
+                }
+            }
+        } else {
+            durable(&store, outcomes)
+        }
+    }
+
+    fn download_from_git(
+        &self,
+        place: &PlaceRow,
+        store: &ObjectStore,
+        key: &Key,
+        name: &TreePathName,
+        there: &mut GitContents,
+    ) -> Outcome {
+        let tmp = match store.tmp_path(key) {
+            Ok(tmp) => tmp,
+            Err(error) => return local_outcome(&error),
+        };
+        let moved = self.watched(place, key, Direction::Download, name, |meter| {
+            there.retrieve(key, &tmp, name.as_bytes(), meter, &self.cancel)
+        });
+        match moved {
+            Err(error) => contents_outcome(&error),
+            Ok(()) => match store.place(&tmp, key) {
+                Ok(_) => (TransferResult::Done, None),
+                Err(error) => local_outcome(&error),
+            },
+        }
+    }
+
+    fn connect(&self, place: &PlaceRow) -> Result<GitContents, ContentsError> {
+        let (Reach::Git(remote), Some(uuid)) = (&place.reach, &place.uuid) else {
+            return Err(ContentsError::NoContents);
+        };
+        match &remote.kind {
+            RemoteKind::LocalPath(path) => Ok(GitContents::Local(Box::new(LocalContents::open(path, uuid)?))),
+            RemoteKind::Ssh(url) => {
+                let opened = self.repositories.with(|repo| {
+                    SshContents::connect(repo.git(), url, repo.uuid(), uuid, &self.cancel)
+                });
+                match opened {
+                    Ok(connected) => Ok(GitContents::Ssh(Box::new(connected?))),
+                    Err(error) => Err(ContentsError::Local(std::io::Error::other(error.to_string()))),
+                }
+            }
+            RemoteKind::Stream { .. } | RemoteKind::Other => Err(ContentsError::NoContents),
+        }
+    }
+
+    /// The special remote of a place, made once.
+    pub(crate) fn special(&self, place: &PlaceRow) -> Result<Arc<dyn SpecialRemote>, String> {
+        if let Some(remote) = self.shared.remotes.lock().expect("no holder panics").get(&place.id) {
+            return Ok(remote.clone());
+        }
+        let (Reach::Special { config, directory }, Some(uuid)) = (&place.reach, &place.uuid) else {
+            return Err("It is no special remote".into());
+        };
+        let repository = self
+            .repositories
+            .with(|repo| repo.uuid().clone())
+            .map_err(|error| chain(&error))?;
+        let settings = LocalSettings {
+            name: RemoteName::new(&place.name),
+            repository,
+            directory: directory.clone(),
+            marked: false,
+            cost: None,
+            chunk_records: Arc::new(ChunkLogs { repositories: self.repositories.clone(), uuid: uuid.clone() }),
+        };
+        let remote: Arc<dyn SpecialRemote> =
+            tributary_remotes::from_config(uuid, config, &settings).map_err(|error| chain(&error))?.into();
+        self.shared.remotes.lock().expect("no holder panics").insert(place.id, remote.clone());
+        Ok(remote)
+    }
+
+    fn note_chunks(&self, place: &PlaceRow, key: &Key, set: ChunkSet) {
+        let Some(uuid) = place.uuid.clone() else { return };
+        let change =
+            LogChange::Chunks { key: key.clone(), uuid, chunk_size: set.chunk_size, count: set.count };
+        self.shared.chunks.lock().expect("no holder panics").push(change);
+    }
+
+    fn store(&self) -> Option<ObjectStore> {
+        self.repositories.with(tributary_repo::Repository::store).ok()
+    }
+
+    /// A file that the content belongs to, for people.
+    fn file_name(&self, key: &Key) -> TreePathName {
+        let path = self.desk.here(|desk| desk.ledger.paths_of(key, 1).ok().and_then(|mut paths| paths.pop()));
+        TreePathName(path)
+    }
+
+    async fn meter(&self, place: &PlaceRow, direction: Direction, key: &Key) -> Meter {
+        let size = key.size();
+        if size.is_some_and(|size| size < WORTH_SHOWING) {
+            return Meter::silent();
+        }
+        let wanted = key.clone();
+        let path = self.desk.with(move |desk| desk.ledger.paths_of(&wanted, 1)).await;
+        let Some(path) = path.ok().and_then(|mut paths| paths.pop()) else { return Meter::silent() };
+        let (facts, name) = (self.facts.clone(), place.name.clone());
+        Meter::new(size, move |progress| {
+            let transfer = (name.clone(), shown(direction), path.clone());
+            let bytes = Some((progress.bytes_done, progress.bytes_total));
+            facts.send(Fact::Progress { transfer, bytes }).ok();
+        })
+    }
+
+    fn ended(&self, place: &PlaceRow, direction: Direction, key: &Key) {
+        if key.size().is_some_and(|size| size < WORTH_SHOWING) {
+            return;
+        }
+        if let TreePathName(Some(path)) = self.file_name(key) {
+            let transfer = (place.name.clone(), shown(direction), path);
+            self.facts.send(Fact::Progress { transfer, bytes: None }).ok();
+        }
+    }
+
+    /// Runs a transfer with its bytes shown.
+    fn watched(
+        &self,
+        place: &PlaceRow,
+        key: &Key,
+        direction: Direction,
+        name: &TreePathName,
+        transfer: impl FnOnce(&tributary_repo::cancel::Meter<'_>) -> Result<(), ContentsError>,
+    ) -> Result<(), ContentsError> {
+        let (Some(path), false) = (&name.0, key.size().is_some_and(|size| size < WORTH_SHOWING)) else {
+            return transfer(&tributary_repo::cancel::no_meter);
+        };
+        let (facts, place, path) = (self.facts.clone(), place.name.clone(), path.clone());
+        let id = (place, shown(direction), path);
+        let shown_id = id.clone();
+        let meter = Meter::new(key.size(), move |progress| {
+            let bytes = Some((progress.bytes_done, progress.bytes_total));
+            facts.send(Fact::Progress { transfer: shown_id.clone(), bytes }).ok();
+        });
+        let moved = transfer(&|bytes| meter.advance(bytes));
+        self.facts.send(Fact::Progress { transfer: id, bytes: None }).ok();
+        moved
+    }
+}
+
+/// How a transfer ended, and what to tell a person when that is a fault.
+type Outcome = (TransferResult, Option<String>);
+
+/// The name of a file that a content belongs to, if there is one.
+struct TreePathName(Option<TreePath>);
+
+impl TreePathName {
+    fn as_bytes(&self) -> &[u8] {
+        self.0.as_ref().map_or(b"", |path| path.file_name())
+    }
+}
+
+/// The contents of a git remote, however it is reached.
+enum GitContents {
+    Local(Box<LocalContents>),
+    Ssh(Box<SshContents>),
+}
+
+impl GitContents {
+    fn store(
+        &mut self,
+        key: &Key,
+        source: &PathBuf,
+        name: &[u8],
+        meter: &tributary_repo::cancel::Meter<'_>,
+        cancel: &Cancel,
+    ) -> Result<(), ContentsError> {
+        match self {
+            Self::Local(there) => there.store(key, source, meter, cancel).map(drop),
+            Self::Ssh(there) => there.store(key, source, name, meter, cancel).map(drop),
+        }
+    }
+
+    fn retrieve(
+        &mut self,
+        key: &Key,
+        tmp: &PathBuf,
+        name: &[u8],
+        meter: &tributary_repo::cancel::Meter<'_>,
+        cancel: &Cancel,
+    ) -> Result<(), ContentsError> {
+        match self {
+            Self::Local(there) => there.retrieve(key, tmp, meter, cancel),
+            Self::Ssh(there) => there.retrieve(key, tmp, name, meter, cancel),
+        }
+    }
+
+    /// Makes what was stored durable and known there. A server does that by itself.
+    fn finish(&mut self) -> Result<(), ContentsError> {
+        match self {
+            Self::Local(there) => there.record(unix_now()),
+            Self::Ssh(_) => Ok(()),
+        }
+    }
+}
+
+/// The chunk log of one special remote.
+struct ChunkLogs {
+    repositories: Repositories,
+    uuid: RepoUuid,
+}
+
+impl ChunkRecords for ChunkLogs {
+    fn chunk_sets(&self, key: &Key) -> std::io::Result<Vec<ChunkSet>> {
+        let text = self
+            .repositories
+            .with(|repo| repo.annex_branch().read(&KeyLog::Chunks.path(key)))
+            .map_err(|error| std::io::Error::other(error.to_string()))?
+            .map_err(|error| std::io::Error::other(error.to_string()))?;
+        let sets = ChunkLog::parse(&text).sets_of(&self.uuid);
+        Ok(sets.into_iter().map(|set| ChunkSet { chunk_size: set.chunk_size, count: set.count }).collect())
+    }
+}
+
+/// Cuts a batch into slices, of so many contents and so many bytes.
+fn slices(keys: Vec<Key>) -> Vec<Vec<Key>> {
+    let mut slices = vec![vec![]];
+    let mut bytes = 0;
+    for key in keys {
+        let size = key.size().unwrap_or(0);
+        let last = slices.last_mut().expect("there is always one");
+        if !last.is_empty() && (last.len() == SLICE_KEYS || bytes + size > SLICE_BYTES) {
+            slices.push(vec![key]);
+            bytes = size;
+        } else {
+            last.push(key);
+            bytes += size;
+        }
+    }
+    slices.retain(|slice| !slice.is_empty());
+    slices
+}
+
+fn shown(direction: Direction) -> tributary_status::Direction {
+    match direction {
+        Direction::Upload => tributary_status::Direction::Upload,
+        Direction::Download => tributary_status::Direction::Download,
+    }
+}
+
+fn all(keys: &[Key], result: TransferResult, said: &str) -> Vec<Outcome> {
+    keys.iter().map(|_| (result, Some(said.to_owned()))).collect()
+}
+
+fn in_order(keys: &[Key], mut outcomes: BTreeMap<Key, Outcome>) -> Vec<Outcome> {
+    let lost = || (TransferResult::Failed(Failure::Later), None);
+    keys.iter().map(|key| outcomes.remove(key).unwrap_or_else(lost)).collect()
+}
+
+/// "Arrived" only counts when it would survive a loss of power.
+fn durable(store: &ObjectStore, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    if !outcomes.iter().any(|(result, _)| *result == TransferResult::Done) {
+        return outcomes;
+    }
+    match store.sync() {
+        Ok(()) => outcomes,
+        Err(error) => outcomes
+            .into_iter()
+            .map(|outcome| if outcome.0 == TransferResult::Done { local_outcome(&error) } else { outcome })
+            .collect(),
+    }
+}
+
+/// Refuses a content that does not fit, the reserve counted, before the disk is full.
+fn no_room(store: &ObjectStore, key: &Key) -> Option<Outcome> {
+    let size = key.size()?;
+    let free = store.free_space().ok()?;
+    (size > free).then(|| {
+        let said = format!("A file of {size} bytes does not fit on this computer, which has {free} bytes free");
+        (TransferResult::NoSpace, Some(said))
+    })
+}
+
+fn local_outcome(error: &std::io::Error) -> Outcome {
+    let result = match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => TransferResult::NoSpace,
+        _ => TransferResult::Failed(Failure::Later),
+    };
+    (result, Some(format!("A file could not be written here: {error}")))
+}
+
+fn place_outcome(error: &PlaceError) -> Outcome {
+    let result = match error {
+        PlaceError::Unreachable { .. } => TransferResult::Failed(Failure::Unreachable),
+        PlaceError::Full { .. } => TransferResult::NoSpace,
+        PlaceError::WrongPlace { .. } => TransferResult::Failed(Failure::Never),
+        PlaceError::Denied { .. } => TransferResult::Failed(Failure::Person),
+        PlaceError::Failed { .. } => TransferResult::Failed(Failure::Later),
+    };
+    (result, Some(chain(error)))
+}
+
+fn store_outcome(error: &StoreError) -> Outcome {
+    match error {
+        StoreError::Place(place) => place_outcome(place),
+        StoreError::SourceCorrupt { .. } => (TransferResult::KeyGone, Some(chain(error))),
+        StoreError::SourceUnreadable { .. } | StoreError::Stopped { .. } => {
+            (TransferResult::Failed(Failure::Later), Some(chain(error)))
+        }
+    }
+}
+
+fn retrieve_outcome(error: &RetrieveError) -> Outcome {
+    match error {
+        RetrieveError::Place(place) => place_outcome(place),
+        RetrieveError::NotPresent { .. } => (TransferResult::SourceLacks, None),
+        RetrieveError::Finish(FinishError::Corrupt { resumed: true, .. }) => {
+            (TransferResult::Failed(Failure::Later), Some(chain(error)))
+        }
+        RetrieveError::WrongSize { .. } | RetrieveError::Finish(FinishError::Corrupt { .. }) => {
+            (TransferResult::Corrupt, Some(chain(error)))
+        }
+        RetrieveError::Local(cause) => local_outcome(cause),
+        RetrieveError::Finish(_) | RetrieveError::ChunkLog { .. } | RetrieveError::Stopped { .. } => {
+            (TransferResult::Failed(Failure::Later), Some(chain(error)))
+        }
+    }
+}
+
+fn contents_outcome(error: &ContentsError) -> Outcome {
+    let result = match error {
+        ContentsError::Unreachable { .. } => TransferResult::Failed(Failure::Unreachable),
+        ContentsError::OtherRepository { .. } | ContentsError::NoContents => {
+            TransferResult::Failed(Failure::Never)
+        }
+        ContentsError::NotPresent { .. } => return (TransferResult::SourceLacks, None),
+        ContentsError::Corrupt { .. } => TransferResult::Corrupt,
+        ContentsError::SourceChanged { .. } => TransferResult::KeyGone,
+        ContentsError::Auth { .. } => TransferResult::Failed(Failure::Person),
+        ContentsError::Refused { .. } | ContentsError::Busy { .. } => TransferResult::Failed(Failure::Later),
+        ContentsError::Full => TransferResult::NoSpace,
+        ContentsError::Protocol { .. } | ContentsError::Local(_) | ContentsError::Record(_) => {
+            TransferResult::Failed(Failure::Later)
+        }
+        ContentsError::Cancelled => return (TransferResult::Failed(Failure::Later), None),
+    };
+    (result, Some(chain(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_cut_by_count_and_by_size() {
+        let key = |n: u64, size: u64| Key::parse(format!("SHA256-s{size}--{n:064x}").as_bytes()).unwrap();
+        let small: Vec<_> = (0..600).map(|n| key(n, 1)).collect();
+        assert_eq!(slices(small).iter().map(Vec::len).collect::<Vec<_>>(), [256, 256, 88]);
+        let large: Vec<_> = (0..3).map(|n| key(n, SLICE_BYTES)).collect();
+        assert_eq!(slices(large).iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1]);
+        assert!(slices(vec![]).is_empty());
+    }
+}
