@@ -38,10 +38,12 @@ pub(super) async fn log_in(engine: &Arc<Engine>, form: LoginForm) -> Result<Repl
         ca_file: form.ca_file.filter(|text| !text.is_empty()).map(PathBuf::from),
         pin: form.pin,
         resource: before.map_or_else(new_resource, |known| known.resource.clone()),
-        strongest_mechanism: before.and_then(|known| known.strongest_mechanism.clone()),
+        strongest_mechanism: None,
     };
     let tag = config.device_tag.clone().unwrap_or_else(|| DeviceTag::random().to_string());
-    let account = account_of(&wanted, &tag)?;
+    let mut account = account_of(&wanted, &tag)?;
+    // Typed anew, the account may have moved to another server: what it could do before does not bind it.
+    account.strongest = None;
     let secret = Secret::new(password.expose().to_owned());
     let report = match login::check(&account, &secret, &Timeouts::default()).await {
         Ok(_) => report(None),
@@ -111,22 +113,10 @@ fn account_of(config: &AccountConfig, tag: &str) -> Result<Account, Failure> {
         server,
         trust,
         allow_plain: false,
-        strongest: config.strongest_mechanism.as_deref().and_then(mechanism),
+        strongest: config.strongest_mechanism.as_deref().and_then(Mechanism::from_name),
         device: DeviceTag::from_str(tag).map_err(|_| wrong("This device's tag is none"))?,
         resource: config.resource.clone(),
     })
-}
-
-/// The mechanism as it is kept: by its name.
-fn mechanism(name: &str) -> Option<Mechanism> {
-    let all = [
-        Mechanism::Plain,
-        Mechanism::ScramSha1,
-        Mechanism::ScramSha256,
-        Mechanism::ScramSha1Plus,
-        Mechanism::ScramSha256Plus,
-    ];
-    all.into_iter().find(|mechanism| format!("{mechanism:?}") == name)
 }
 
 /// The steps as a person sees them.

@@ -39,6 +39,9 @@ pub(super) async fn add(
 
 /// A new repository, or the one that is there. True when it is new.
 fn make(path: &Path, setup: &Setup) -> Result<bool, CreateError> {
+    if path.symlink_metadata().is_err() {
+        return Repository::create(path, setup).map(|_| true);
+    }
     match Repository::open(path) {
         Ok(_) => Repository::adopt(path, setup).map(|_| false),
         Err(OpenError::NotAnnexed { .. }) => Repository::init_annex(path, setup).map(|_| false),

@@ -18,7 +18,7 @@ use super::{done, fault};
 use crate::engine::Engine;
 use crate::folder::Folder;
 use crate::folder_facts::Fact;
-use crate::state::places::{PlaceRow, Places, Reach, remote_names, special_remotes};
+use crate::state::places::{PlaceRow, Places, Reach, forget_settings, remote_names, special_remotes};
 use crate::threads::committer::chain;
 use crate::threads::fetcher::{self, unix_now};
 
@@ -294,7 +294,11 @@ pub(super) async fn remove(engine: &Arc<Engine>, folder: &Path, name: String) ->
         if !remote_names(repo).contains(&named) {
             return Err(fault(None, format!("There is no remote {named}."), "`trib remote list` lists them."));
         }
-        repo.git().remote_delete(&named).map_err(|error| failed(&error))
+        let git_remote = GitRemote::remove(repo.git(), &named).map_err(|error| failed(&error))?;
+        if !git_remote {
+            forget_settings(repo, &named).map_err(|error| failed(&error))?;
+        }
+        Ok(())
     })
     .await?;
     folder.places_changed();

@@ -239,10 +239,43 @@ fn local_name(repo: &Repository, uuid: &RepoUuid) -> Option<String> {
 /// Every remote's name in the configuration, special ones included.
 #[must_use]
 pub fn remote_names(repo: &Repository) -> Vec<String> {
-    let Ok(remotes) = repo.git().remotes() else { return vec![] };
-    let mut names: Vec<String> = remotes.iter().flatten().flatten().map(str::to_owned).collect();
-    names.sort();
+    let mut names: Vec<_> = remote_settings(repo).into_iter().map(|(name, _)| name).collect();
+    names.dedup();
     names
+}
+
+/// Forgets every setting of a remote. Settings that vanish meanwhile are forgotten too.
+///
+/// # Errors
+/// When the configuration cannot be written.
+pub fn forget_settings(repo: &Repository, name: &str) -> Result<(), PlacesError> {
+    for (remote, key) in remote_settings(repo) {
+        if remote == name {
+            repo.git_config_unset(&format!("remote.{remote}.{key}"))
+                .map_err(|error| PlacesError::Configuration(error.to_string()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Every remote's settings in the configuration, as (name, key), sorted. libgit2's own list has only remotes with a
+/// URL, which special remotes have not.
+fn remote_settings(repo: &Repository) -> Vec<(String, String)> {
+    let mut found = std::collections::BTreeSet::new();
+    if let Ok(config) = repo.git().config().and_then(|mut config| config.snapshot())
+        && let Ok(entries) = config.entries(Some(r"^remote\..+\..+$"))
+    {
+        let listed = entries.for_each(|entry| {
+            let name = entry.name().ok().and_then(|name| name.strip_prefix("remote."));
+            if let Some((name, key)) = name.and_then(|name| name.rsplit_once('.')) {
+                found.insert((name.to_owned(), key.to_owned()));
+            }
+        });
+        if let Err(error) = listed {
+            tracing::warn!(%error, "the configuration of the remotes cannot be read");
+        }
+    }
+    found.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -213,7 +213,7 @@ impl AccountThread {
         match event {
             SessionEvent::State(state) => self.connection(&online.account, &state, peers.len()),
             SessionEvent::Proven(mechanism) => {
-                self.proven.send(format!("{mechanism:?}")).ok();
+                self.proven.send(mechanism.name().to_owned()).ok();
             }
             SessionEvent::FreshSession { .. } => {
                 peers.clear();
@@ -235,9 +235,15 @@ impl AccountThread {
                     self.hint(&received).await;
                 }
             }
-            // Sessions may learn to say more.
-            #[allow(unreachable_patterns, reason = "the session's events grow")]
-            _ => {}
+            SessionEvent::CounterBehind { held } => {
+                // Our counter was lost or set back: go on above it, or the others take us for a replay.
+                counters.epoch = counters.epoch.max(held.epoch);
+                if counters.epoch == held.epoch {
+                    counters.seq = counters.seq.max(held.seq);
+                }
+                counters.next(&self.state_file);
+                online.session.publish(counters.state(states));
+            }
         }
     }
 
