@@ -98,6 +98,9 @@ pub(crate) fn change_nodes<'c>(
 /// The bytes of a path, and what is there from now on.
 type Change<'c> = (&'c [u8], Option<Node>);
 
+/// The last change of a name in a directory, if any, and the changes below it.
+type OfName<'c> = (Option<Option<Node>>, Vec<Change<'c>>);
+
 /// `changes` all lie in one directory, whose path with its slash has `prefix` bytes.
 fn change_dir(
     reader: &mut TreeReader<'_>,
@@ -118,7 +121,7 @@ fn change_dir(
         rest.split(|&b| b == b'/').next().expect("split yields at least one part").to_vec()
     };
     // A path's own change and those below it need not be neighbours: `a`, `a.b`, `a/c` is bytewise order.
-    let mut names: BTreeMap<Vec<u8>, (Option<Option<Node>>, Vec<Change<'_>>)> = BTreeMap::new();
+    let mut names: BTreeMap<Vec<u8>, OfName<'_>> = BTreeMap::new();
     for change in changes {
         let name = name_of(change);
         let whole = change.0.len() == prefix + name.len();

@@ -1,5 +1,8 @@
 //! Contents of git remotes, on a local path and over the P2P protocol, with real git-annex on the other side.
 
+// Clippy lets tests unwrap, but not the functions that tests are made of.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -50,7 +53,9 @@ fn a_bare_repository_holds_contents() {
     let content = bytes(700_000);
     let (file, key) = source(&sandbox, "f", &content);
     let moved = AtomicU64::new(0);
-    let meter = |bytes: u64| drop(moved.fetch_add(bytes, Ordering::SeqCst));
+    let meter = |bytes: u64| {
+        moved.fetch_add(bytes, Ordering::SeqCst);
+    };
 
     let mut contents = LocalContents::open(&hub, &hub_uuid).unwrap();
     assert!(!contents.check_present(&key).unwrap());
@@ -110,7 +115,9 @@ fn a_local_transfer_is_resumed_and_verified() {
     let there = fs::metadata(&partial).unwrap().len();
     assert!(there > 0 && there < 3_000_000, "{there}");
     let first = AtomicU64::new(0);
-    let meter = |bytes: u64| drop(first.compare_exchange(0, bytes, Ordering::SeqCst, Ordering::SeqCst));
+    let meter = |bytes: u64| {
+        let _ = first.compare_exchange(0, bytes, Ordering::SeqCst, Ordering::SeqCst);
+    };
     contents.store(&key, &file, &meter, &Cancel::new()).unwrap();
     assert_eq!(first.load(Ordering::SeqCst), there, "what was there counts at once");
 
@@ -206,7 +213,9 @@ fn contents_travel_over_the_protocol() {
         let tmp = annex.sandbox().join("arrived");
         fs::write(&tmp, &content[..400_000]).unwrap();
         let moved = AtomicU64::new(0);
-        let meter = |bytes: u64| drop(moved.fetch_add(bytes, Ordering::SeqCst));
+        let meter = |bytes: u64| {
+            moved.fetch_add(bytes, Ordering::SeqCst);
+        };
         p2p.retrieve(&key, &tmp, b"f", &meter, &Cancel::new()).unwrap();
         assert_eq!(fs::read(&tmp).unwrap(), content);
         assert_eq!(moved.load(Ordering::SeqCst), 1_500_000);
@@ -256,7 +265,9 @@ fn an_upload_goes_on_where_it_was_cut() {
 
         let (mut p2p, mut child) = serve(&annex, &dir, &[]);
         let first = AtomicU64::new(0);
-        let meter = |bytes: u64| drop(first.compare_exchange(0, bytes, Ordering::SeqCst, Ordering::SeqCst));
+        let meter = |bytes: u64| {
+            let _ = first.compare_exchange(0, bytes, Ordering::SeqCst, Ordering::SeqCst);
+        };
         assert_eq!(p2p.store(&key, &file, b"f", &meter, &Cancel::new()).unwrap(), Stored::Sent);
         assert!(first.load(Ordering::SeqCst) >= 1_000_000, "the server had kept what came: {first:?}");
         drop(p2p);

@@ -1,5 +1,8 @@
 //! Fetch and push: on local paths directly, through git's programs, and over streams. Real git judges.
 
+// Clippy lets tests unwrap, but not the functions that tests are made of.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,8 @@
 //! The index of the work tree, with git itself as the judge.
 
+// Clippy lets tests unwrap, but not the functions that tests are made of.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

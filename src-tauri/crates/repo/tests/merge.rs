@@ -1,5 +1,8 @@
 //! Merges: properties over random trees, and the vectors that git-annex agrees with.
 
+// Clippy lets tests unwrap, but not the functions that tests are made of.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use git2::Oid;

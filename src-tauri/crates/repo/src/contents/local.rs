@@ -18,6 +18,7 @@ use crate::lock::{ContentLockError, ExclusiveContentLock, FileLock};
 use crate::repository::OpenError;
 use crate::stat::FileStat;
 use crate::store::ObjectStore;
+use crate::store::other_tmp::OtherTmp;
 
 /// An open repository on a local path, for the contents in it.
 ///
@@ -72,20 +73,21 @@ impl LocalContents {
         if self.store.free_space().map_err(there)? < before.size {
             return Err(ContentsError::Full);
         }
-        let _lock = self.receiving(key)?;
-        let tmp = self.store.tmp_path(key).map_err(there)?;
-        // Both sides can be at fault here. The source's faults were told apart above; from here on it is only read.
-        let copied = copy(&mut content, &tmp, key, meter, cancel);
-        let after = FileStat::from(&content.metadata().map_err(local)?);
-        match copied {
-            Ok(()) => {}
-            Err(ContentsError::Corrupt { .. }) if !before.same_content(&after) => {
-                return Err(ContentsError::SourceChanged { key: key.clone() });
-            }
-            Err(ContentsError::Local(cause)) => return Err(there(cause)),
-            Err(other) => return Err(other),
+        if before.size <= SMALL {
+            // Nobody else writes this file, so no lock is needed, which for thousands of small files is what counts.
+            let tmp = OtherTmp::open(&self.repository.annex_dir())
+                .and_then(|dir| dir.file(0o644))
+                .map_err(there)?;
+            let copied = copy(&mut content, tmp.path(), key, meter, cancel);
+            judged(copied, &content, &before, key)?;
+            self.store.place(tmp.path(), key).map_err(there)?;
+        } else {
+            let _lock = self.receiving(key)?;
+            let tmp = self.store.tmp_path(key).map_err(there)?;
+            let copied = copy(&mut content, &tmp, key, meter, cancel);
+            judged(copied, &content, &before, key)?;
+            self.store.place(&tmp, key).map_err(there)?;
         }
-        self.store.place(&tmp, key).map_err(there)?;
         self.note(key, LogStatus::Present);
         Ok(Stored::Sent)
     }
@@ -150,6 +152,32 @@ impl LocalContents {
         name.extend(key.key_file());
         let path = dir.join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&name));
         FileLock::try_exclusive(&path).map_err(there)?.ok_or_else(|| ContentsError::Busy { key: key.clone() })
+    }
+}
+
+/// Smaller contents are sent again from the start rather than resumed.
+const SMALL: u64 = 1 << 20;
+
+/// Says whose fault a copy that failed is: the source may have changed, and whatever else went wrong with files is the
+/// remote's, which is written to.
+fn judged(
+    copied: Result<(), ContentsError>,
+    content: &File,
+    before: &FileStat,
+    key: &Key,
+) -> Result<(), ContentsError> {
+    match copied {
+        Err(ContentsError::Corrupt { .. }) => {
+            let after = FileStat::from(&content.metadata().map_err(local)?);
+            let key = key.clone();
+            Err(if before.same_content(&after) {
+                ContentsError::Corrupt { key }
+            } else {
+                ContentsError::SourceChanged { key }
+            })
+        }
+        Err(ContentsError::Local(cause)) => Err(there(cause)),
+        other => other,
     }
 }
 

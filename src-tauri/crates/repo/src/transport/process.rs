@@ -228,7 +228,7 @@ fn complaint(stderr: &str) -> String {
     let lines = || stderr.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
     let marked = lines().find(|line| line.starts_with("fatal:") || line.starts_with("error:"));
     let ssh = lines().find(|line| line.starts_with("ssh:") || line.contains("Permission denied"));
-    let line = ssh.or(marked).or_else(|| lines().last()).unwrap_or("no reason given");
+    let line = ssh.or(marked).or_else(|| lines().next_back()).unwrap_or("no reason given");
     // It came from outside: no control characters, and no longer than a person reads.
     line.chars().filter(|c| !c.is_control()).take(300).collect()
 }
