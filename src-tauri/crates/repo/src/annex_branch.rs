@@ -3,7 +3,7 @@
 //! Format and the order of writing: `annex-format` 5, git-annex 10.20230126 and 10.20261026. `annex/index` and its
 //! `index.lck` are git-annex's own and never touched.
 
-use git2::Oid;
+use git2::{ObjectType, Oid};
 use tributary_formats::branches::{ANNEX_REF, is_foreign_annex_ref};
 use tributary_formats::key::Key;
 use tributary_formats::logs::presence::LocationLog;
@@ -15,7 +15,7 @@ use crate::journal::{Journal, MAX_LOG};
 use crate::object_batch::WriteError;
 use crate::refs::{self, RefError};
 use crate::repository::Repository;
-use crate::tree::{TreeDelta, TreeError, diff_trees, entry_at, tree_of};
+use crate::tree::{TreeDelta, TreeError, diff_trees, tree_of};
 
 mod change;
 mod merge;
@@ -142,7 +142,7 @@ impl<'r> AnnexBranch<'r> {
             return Ok(pending);
         }
         match self.head()? {
-            Some(head) => self.read_in_tree(tree_of(self.repo.git(), head)?, &path),
+            Some(head) => self.files_of(head)?.read(&path),
             None => Ok(Vec::new()),
         }
     }
@@ -217,11 +217,9 @@ impl<'r> AnnexBranch<'r> {
         Ok(())
     }
 
-    fn read_in_tree(&self, tree: Oid, path: &TreePath) -> Result<Vec<u8>, ReadError> {
-        match entry_at(self.repo.git(), tree, path)? {
-            Some(entry) if entry.mode.is_file() => self.read_blob(entry.oid),
-            _ => Ok(Vec::new()),
-        }
+    fn files_of(&self, commit: Oid) -> Result<Files<'r>, ReadError> {
+        let git = self.repo.git();
+        Ok(Files { branch: AnnexBranch { repo: self.repo }, root: git.find_commit(commit)?.tree()? })
     }
 
     fn read_blob(&self, blob: Oid) -> Result<Vec<u8>, ReadError> {
@@ -231,6 +229,35 @@ impl<'r> AnnexBranch<'r> {
             return Err(ReadError::TooLarge { blob });
         }
         Ok(odb.read(blob)?.data().to_vec())
+    }
+}
+
+/// The files of one state of the branch. The top directory, which has up to 4,096 entries and is too large for
+/// libgit2's cache, is read once.
+struct Files<'r> {
+    branch: AnnexBranch<'r>,
+    root: git2::Tree<'r>,
+}
+
+impl Files<'_> {
+    fn tree(&self) -> Oid {
+        self.root.id()
+    }
+
+    /// Content of a file; empty when there is none.
+    fn read(&self, path: &TreePath) -> Result<Vec<u8>, ReadError> {
+        let mut dir: Option<git2::Tree<'_>> = None;
+        for name in path.components() {
+            let Some(entry) = dir.as_ref().unwrap_or(&self.root).get_name_bytes(name) else { break };
+            let (oid, kind) = (entry.id(), entry.kind());
+            drop(entry);
+            match kind {
+                Some(ObjectType::Tree) => dir = Some(self.branch.repo.git().find_tree(oid)?),
+                Some(ObjectType::Blob) => return self.branch.read_blob(oid),
+                _ => break,
+            }
+        }
+        Ok(Vec::new())
     }
 }
 

@@ -121,7 +121,7 @@ fn transitions_of(branch: &AnnexBranch<'_>, commit: Oid) -> Result<Transitions, 
 
 fn read_at(branch: &AnnexBranch<'_>, commit: Oid, name: &str) -> Result<Vec<u8>, UpdateError> {
     let path = TreePath::new(name).expect("a plain file name is a path");
-    Ok(branch.read_in_tree(tree_of(branch.repo.git(), commit)?, &path)?)
+    Ok(branch.files_of(commit)?.read(&path)?)
 }
 
 /// Who and when are those of the newest parent.

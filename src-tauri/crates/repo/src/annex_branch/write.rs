@@ -12,12 +12,12 @@ use tributary_formats::tree_path::TreePath;
 use tributary_formats::union_merge::union_merge;
 
 use super::change::compact;
-use super::{AnnexBranch, LogChange, UpdateError};
+use super::{AnnexBranch, Files, LogChange, UpdateError};
 use crate::commit::{TreeChange, change_tree};
 use crate::journal::{Journal, JournalFile, LockedJournal};
 use crate::object_batch::ObjectBatch;
 use crate::refs::{self, RefError};
-use crate::tree::{EntryMode, TreeEntry, tree_of};
+use crate::tree::{EntryMode, TreeEntry};
 
 /// How often a commit is tried while others, who do not take the lock, move the branch.
 const TRIES: usize = 20;
@@ -47,9 +47,9 @@ impl<'b, 'r> Locked<'b, 'r> {
         let pending = self.journal.files().map_err(UpdateError::Journal)?;
         for _ in 0..TRIES {
             let head = self.head_or_create(now)?;
-            let tree = tree_of(self.branch.repo.git(), head)?;
-            let new = self.new_contents(tree, &pending, changes, now)?;
-            match self.commit(head, tree, new, now, message) {
+            let files = self.branch.files_of(head)?;
+            let new = new_contents(&files, &pending, changes, now)?;
+            match self.commit(head, files.tree(), new, now, message) {
                 Err(UpdateError::Ref(RefError::Raced { .. })) => {}
                 done => {
                     let done = done?;
@@ -59,37 +59,6 @@ impl<'b, 'r> Locked<'b, 'r> {
             }
         }
         Err(UpdateError::Busy)
-    }
-
-    /// What the files become that differ from the branch's.
-    fn new_contents(
-        &self,
-        tree: Oid,
-        pending: &[JournalFile],
-        changes: &[LogChange],
-        now: u64,
-    ) -> Result<NewContents, UpdateError> {
-        let mut new = NewContents::new();
-        for file in pending {
-            let committed = self.branch.read_in_tree(tree, &file.path)?;
-            let content = absorb(&file.path, &file.content, &committed);
-            if content != committed {
-                new.insert(file.path.clone(), content);
-            }
-        }
-        for change in changes {
-            let path = change.path();
-            let path = TreePath::new(&path)
-                .map_err(|_| UpdateError::BadPath { path: String::from_utf8_lossy(&path).into_owned() })?;
-            let changed = match new.get(&path) {
-                Some(content) => change.apply(content, now),
-                None => change.apply(&self.branch.read_in_tree(tree, &path)?, now),
-            };
-            if let Some(content) = changed {
-                new.insert(path, content);
-            }
-        }
-        Ok(new)
     }
 
     fn commit(
@@ -159,6 +128,36 @@ impl<'b, 'r> Locked<'b, 'r> {
     pub(super) fn absorb_journal(&self, now: u64) -> Result<(), UpdateError> {
         self.update(&[], now, BRANCH_UPDATE).map(|_| ())
     }
+}
+
+/// What the files become that differ from the branch's.
+fn new_contents(
+    files: &Files<'_>,
+    pending: &[JournalFile],
+    changes: &[LogChange],
+    now: u64,
+) -> Result<NewContents, UpdateError> {
+    let mut new = NewContents::new();
+    for file in pending {
+        let committed = files.read(&file.path)?;
+        let content = absorb(&file.path, &file.content, &committed);
+        if content != committed {
+            new.insert(file.path.clone(), content);
+        }
+    }
+    for change in changes {
+        let path = change.path();
+        let path = TreePath::new(&path)
+            .map_err(|_| UpdateError::BadPath { path: String::from_utf8_lossy(&path).into_owned() })?;
+        let changed = match new.get(&path) {
+            Some(content) => change.apply(content, now),
+            None => change.apply(&files.read(&path)?, now),
+        };
+        if let Some(content) = changed {
+            new.insert(path, content);
+        }
+    }
+    Ok(new)
 }
 
 /// The journal's version of a file with the branch's, which may have moved since git-annex wrote it.
