@@ -104,12 +104,12 @@ fn end(task: Task, how: usize) -> Input {
     match task {
         Task::Fetch(place) if how < 5 => {
             let holds = (how > 2).then_some(Heads { branch: Head([1; 20]), annex: Head([1; 20]) });
-            Input::FetchEnded { place, result: FetchResult::Done { changed: how % 2 == 0, holds } }
+            Input::FetchEnded { place, result: FetchResult::Done { changed: how.is_multiple_of(2), holds } }
         }
         Task::Fetch(place) => Input::FetchEnded { place, result: FetchResult::Failed(failure) },
         Task::Push(place, pushed) => {
             let result = match how {
-                0..4 => PushResult::Done { news: how % 2 == 0 },
+                0..4 => PushResult::Done { news: how.is_multiple_of(2) },
                 4..6 => PushResult::NeedsFetch,
                 _ => PushResult::Failed(failure),
             };

@@ -3,7 +3,9 @@
 use tributary_planner::{Config, Direction, Effect, Input, Instant, Planner};
 
 use crate::history::{Tips, Vertex};
-use crate::world::{Plan, Step, line};
+use crate::step::Step;
+use crate::told::line;
+use crate::world::Plan;
 
 /// A running process.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

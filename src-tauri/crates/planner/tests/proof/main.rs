@@ -10,4 +10,6 @@ mod exhaust;
 mod graph;
 mod history;
 mod simulate;
+mod step;
+mod told;
 mod world;

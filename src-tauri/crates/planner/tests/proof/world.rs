@@ -1,6 +1,6 @@
 //! The world around the planners: what is on the disks, which links work, and what each step on the way does.
 //!
-//! A [`Step`] is something under way. Whoever walks through the world decides which one happens next, and whether it
+//! A `Step` is something under way. Whoever walks through the world decides which one happens next, and whether it
 //! happens at all.
 
 use std::collections::BTreeSet;
@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use tributary_formats::key::Key;
 use tributary_planner::{
-    Config, Direction, Failure, FetchResult, Heads, Input, Instant, Origin, Place, PlaceId, Presence,
-    PushResult, Site, TransferResult,
+    Config, Direction, Failure, FetchResult, Input, Instant, Origin, PlaceId, PushResult, TransferResult,
 };
 
 use crate::engine::Engine;
 use crate::graph::{Graph, Kind};
 use crate::history::{Commits, EditId, Moved, Tips, Vertex};
+use crate::step::Step;
 
 /// What does not change while a world is walked through.
 #[derive(Debug)]
@@ -43,82 +43,6 @@ pub struct Repository {
 pub struct Edit {
     pub path: usize,
     pub past: BTreeSet<EditId>,
-}
-
-/// Something under way. `epoch` tells a process from the one before its crash.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Step {
-    AskFetch {
-        node: Vertex,
-        epoch: u8,
-        place: Vertex,
-    },
-    FetchAnswer {
-        node: Vertex,
-        epoch: u8,
-        place: Vertex,
-        found: Option<Vec<Tips>>,
-    },
-    Push {
-        node: Vertex,
-        epoch: u8,
-        place: Vertex,
-        tips: Tips,
-    },
-    PushAnswer {
-        node: Vertex,
-        epoch: u8,
-        place: Vertex,
-        pushed: Heads,
-        result: PushResult,
-    },
-    Transfer {
-        node: Vertex,
-        epoch: u8,
-        place: Vertex,
-        direction: Direction,
-        edit: EditId,
-    },
-    Record {
-        node: Vertex,
-        epoch: u8,
-        lines: Vec<(EditId, Vertex, bool)>,
-    },
-    Announce {
-        node: Vertex,
-        epoch: u8,
-    },
-    AnnounceAnswer {
-        node: Vertex,
-        epoch: u8,
-    },
-    Hint {
-        from: Vertex,
-        to: Vertex,
-        tips: Tips,
-    },
-    /// The node notices that somebody pushed to it.
-    Notice {
-        node: Vertex,
-    },
-}
-
-impl Step {
-    /// The node whose planner hears of it.
-    pub fn node(&self) -> Vertex {
-        match self {
-            Self::AskFetch { node, .. }
-            | Self::FetchAnswer { node, .. }
-            | Self::Push { node, .. }
-            | Self::PushAnswer { node, .. }
-            | Self::Transfer { node, .. }
-            | Self::Record { node, .. }
-            | Self::Announce { node, .. }
-            | Self::AnnounceAnswer { node, .. }
-            | Self::Notice { node }
-            | Self::Hint { to: node, .. } => *node,
-        }
-    }
 }
 
 /// Everything that can change.
@@ -336,22 +260,6 @@ impl World {
         }
     }
 
-    fn place(&self, vertex: Vertex) -> Place {
-        let (git, contents) = match self.kind(vertex) {
-            Kind::Node => (true, true),
-            Kind::Point { git, contents } => (git, contents),
-        };
-        Place {
-            id: PlaceId(vertex as u32),
-            uuid: contents.then(|| self.plan.configs[vertex].uuid.clone()),
-            git,
-            contents,
-            readable: true,
-            writable: true,
-            cost: if self.is_node(vertex) { 100 } else { 200 },
-        }
-    }
-
     fn fetched(&mut self, node: Vertex, place: Vertex, found: Option<Vec<Tips>>, now: Instant) -> Vec<Step> {
         let id = PlaceId(place as u32);
         let Some(found) = found else {
@@ -455,71 +363,4 @@ impl World {
         let moved = repository.tips.merge(&pushed, &mut self.commits);
         self.tell_moved(node, moved, &before, now)
     }
-
-    fn tell_moved(&mut self, node: Vertex, moved: Moved, before: &Tips, now: Instant) -> Vec<Step> {
-        let origin = match moved {
-            Moved::Not => return Vec::new(),
-            Moved::Forwarded => Origin::Forwarded,
-            Moved::Merged => Origin::Merged,
-        };
-        let tips = &self.repositories[node].tips;
-        let edits: Vec<EditId> = tips.branch.reach().edits.iter().copied().collect();
-        let (shown, shown_before) = (self.shown(tips), self.shown(before));
-        let concerned = edits.into_iter().filter(|edit| {
-            let range = (*edit, 0)..(*edit + 1, 0);
-            let lines = |tips: &Tips| {
-                tips.annex
-                    .reach()
-                    .lines
-                    .range(range.clone())
-                    .map(|(site, line)| (*site, line.1))
-                    .collect::<Vec<_>>()
-            };
-            shown.contains(edit) != shown_before.contains(edit) || lines(tips) != lines(before)
-        });
-        let facts = concerned.map(|edit| self.fact(node, edit, false)).collect::<Vec<_>>();
-        let heads = self.repositories[node].tips.heads();
-        let mut steps = self.tell(node, Input::Heads { heads, origin }, now);
-        if !facts.is_empty() {
-            steps.extend(self.tell(node, Input::Contents(facts), now));
-        }
-        steps
-    }
-
-    /// The truth of one key at a node. Everybody who holds contents wants every version that is shown.
-    fn fact(&self, node: Vertex, edit: EditId, fresh: bool) -> tributary_planner::ContentFact {
-        let repository = &self.repositories[node];
-        let wanted = self.shown(&repository.tips).contains(&edit);
-        let places = self.plan.graph.neighbours(node).iter().map(|(_, vertex)| *vertex);
-        let holders: Vec<Vertex> = places
-            .filter(|vertex| !matches!(self.kind(*vertex), Kind::Point { contents: false, .. }))
-            .collect();
-        let key = self.plan.keys[edit].clone();
-        let id = |vertex: &Vertex| PlaceId(*vertex as u32);
-        tributary_planner::ContentFact {
-            size: key.size(),
-            key,
-            here: repository.objects.contains(&edit),
-            here_on_record: repository.tips.on_record(edit, node),
-            wanted_here: wanted,
-            present_at: holders.iter().filter(|v| repository.tips.on_record(edit, **v)).map(id).collect(),
-            wanted_at: if wanted { holders.iter().map(id).collect() } else { Vec::new() },
-            fresh,
-        }
-    }
-}
-
-/// The edit, site and status of a line that a planner wants recorded at a node.
-pub fn line(
-    node: Vertex,
-    plan: &Plan,
-    (key, site, presence): (Key, Site, Presence),
-) -> (EditId, Vertex, bool) {
-    let edit =
-        plan.keys.iter().position(|known| *known == key).expect("the planner only names keys it was told of");
-    let vertex = match site {
-        Site::Here => node,
-        Site::At(place) => place.0 as Vertex,
-    };
-    (edit, vertex, presence == Presence::Present)
 }

@@ -14,7 +14,8 @@ use tributary_planner::{Config, Failure, Input, Instant, Millis};
 use crate::check;
 use crate::graph::Graph;
 use crate::history::{Commits, Merges, Vertex};
-use crate::world::{Plan, Repository, Step, World};
+use crate::step::Step;
+use crate::world::{Plan, Repository, World};
 
 /// No world may need longer than this to come to rest: a few of the slowest looks, one after the other.
 const PATIENCE: Instant = Instant(4 * 3_600_000);

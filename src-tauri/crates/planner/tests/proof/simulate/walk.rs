@@ -12,7 +12,8 @@ use tributary_planner::{Channel, Config, Direction, Failure, Input, Instant, Mil
 use crate::check;
 use crate::graph::Graph;
 use crate::history::{Commits, EditId, Merges, Vertex};
-use crate::world::{Plan, Repository, Step, World};
+use crate::step::Step;
+use crate::world::{Plan, Repository, World};
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
