@@ -23,6 +23,7 @@ use crate::state::folders::Folders;
 use crate::state::problems::{self, problem};
 use crate::threads::account::{self, AccountAsk, AccountThread};
 use crate::threads::committer::chain;
+use crate::threads::network_watcher::{self, NetworkWatcher};
 
 /// First and longest pause before a folder that could not start, or whose threads failed, is started again.
 const RESTART_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
@@ -109,6 +110,8 @@ impl Engine {
             proven,
         };
         tasks.spawn(account::run(thread, stop.clone()));
+        let network = NetworkWatcher { account: account.clone(), folders: folders.clone() };
+        tasks.spawn(network_watcher::run(network, stop.clone()));
         let engine = Arc::new(Self {
             home,
             config: Mutex::new(config.clone()),

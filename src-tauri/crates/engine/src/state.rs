@@ -11,3 +11,4 @@ pub mod outlook;
 pub mod places;
 pub mod problems;
 pub mod repositories;
+pub mod wishes;

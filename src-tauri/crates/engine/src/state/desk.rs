@@ -18,6 +18,7 @@ use tributary_repo::repository::OpenError;
 use tributary_repo::tree::{self, Content, EntryMode, TreeDelta, TreeEntry, TreeError};
 use tributary_repo::{Oid, Repository};
 
+use super::wishes::Wishes;
 use super::ledger::{FileContent, FileRow, Followed, Ledger, LedgerError, Reason, Standing};
 
 /// Rows of the git-annex branch that are folded into the ledger in one go.
@@ -33,6 +34,8 @@ pub struct Desk {
     pub ledger: Ledger,
     /// The work tree.
     pub work: WorkTree,
+    /// What each repository wants.
+    pub wishes: Wishes,
     /// Paths that the applier is placing just now: what the watcher sees there is our own doing.
     pub placing: HashSet<TreePath>,
     /// Paths that changed while the applier had them: to be looked at when it is done.
@@ -116,10 +119,11 @@ impl Desk {
         let index = WorkIndex::open(repo.git())?;
         let work = repo.work_tree().map_err(DeskError::WorkTree)?;
         WorkTree::clean_up(&repo.annex_dir()).map_err(DeskError::WorkTree)?;
-        let mut desk = Self { repo, index, ledger, work, placing: HashSet::new(), deferred: HashSet::new(), head: None, tree: None };
+        let mut desk = Self { repo, index, ledger, work, wishes: Wishes::default(), placing: HashSet::new(), deferred: HashSet::new(), head: None, tree: None };
         let fresh_ledger = desk.ledger.followed(Followed::Tree)?.is_none();
         desk.follow_branch()?;
         desk.follow_annex_branch()?;
+        desk.wishes = Wishes::read(&desk.repo.annex_branch())?;
         desk.square_index(fresh_ledger)?;
         Ok(desk)
     }
@@ -172,7 +176,8 @@ impl Desk {
         Ok(())
     }
 
-    /// Brings the ledger's locations to the tip of the git-annex branch. Returns the keys whose log changed.
+    /// Brings the ledger's locations to the tip of the git-annex branch. Returns the keys about which something changed:
+    /// their log, or, when somebody's wishes did, all.
     pub fn follow_annex_branch(&mut self) -> Result<Vec<Key>> {
         let branch = self.repo.annex_branch();
         let git_failed = |error: &dyn std::error::Error| DeskError::Git(error.to_string());
@@ -189,7 +194,11 @@ impl Desk {
         if from.is_none() {
             self.ledger.start_over(Followed::AnnexBranch)?;
         }
+        let mut wishes = None;
         for log in branch.diff(from, tip).map_err(|error| git_failed(&error))? {
+            if Wishes::are_made_of(log.path.as_ref()) && wishes.is_none() {
+                wishes = Some(Wishes::read(&branch)?);
+            }
             let Some(key) = log.location_of else { continue };
             let present = match log.blob {
                 Some(blob) => branch.location_log_of_blob(blob)?.present(),
@@ -203,6 +212,10 @@ impl Desk {
             }
         }
         self.ledger.follow_locations(&text, &rows)?;
+        if let Some(wishes) = wishes {
+            self.wishes = wishes;
+            changed = self.ledger.keys_in_use()?;
+        }
         Ok(changed)
     }
 

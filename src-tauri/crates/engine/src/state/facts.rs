@@ -1,11 +1,15 @@
 //! What the planner is told of keys and heads, read at the desk.
 
 use tributary_formats::key::Key;
+use tributary_formats::uuid::RepoUuid;
 use tributary_planner::{ContentFact, Head, Heads};
 use tributary_repo::Oid;
 
 use super::desk::{Desk, DeskError};
-use super::places::Places;
+use super::places::{PlaceRow, Places};
+
+/// Names of a content that preferences are asked about.
+const NAMES: u32 = 20;
 
 /// The truth of these keys: here or not, wanted where, on record where. `fresh` ones were named by a local commit
 /// just now.
@@ -15,18 +19,14 @@ pub fn of_keys(desk: &Desk, places: &Places, keys: &[Key], fresh: bool) -> Resul
     let mut facts = Vec::with_capacity(keys.len());
     for key in keys {
         let here = store.contains(key).map_err(DeskError::WorkTree)?;
-        let named = !desk.ledger.paths_of(key, 1)?.is_empty();
+        // Where nobody has a preference, one name is enough to be wanted.
+        let names = desk.ledger.paths_of(key, if desk.wishes.any() { NAMES } else { 1 })?;
         let locations = desk.ledger.locations(key)?;
-        let wanted_here = named && !desk.ledger.kept_elsewhere(key)?;
-        let at = |wanted: bool| {
-            rows.iter()
-                .filter(|row| {
-                    row.uuid.as_ref().is_some_and(|uuid| {
-                        if wanted { named && row.confirmed } else { locations.contains(uuid) }
-                    })
-                })
-                .map(|row| row.id)
-                .collect()
+        let wants = |uuid: &RepoUuid| !names.is_empty() && desk.wishes.wants(uuid, key, &names, &locations);
+        let wanted_here = wants(desk.repo.uuid()) && !desk.ledger.kept_elsewhere(key)?;
+        let at = |asked: &dyn Fn(&PlaceRow, &RepoUuid) -> bool| {
+            let matching = rows.iter().filter(|row| row.uuid.as_ref().is_some_and(|uuid| asked(row, uuid)));
+            matching.map(|row| row.id).collect()
         };
         facts.push(ContentFact {
             key: key.clone(),
@@ -34,8 +34,8 @@ pub fn of_keys(desk: &Desk, places: &Places, keys: &[Key], fresh: bool) -> Resul
             here,
             here_on_record: locations.contains(desk.repo.uuid()),
             wanted_here,
-            present_at: at(false),
-            wanted_at: at(true),
+            present_at: at(&|_, uuid| locations.contains(uuid)),
+            wanted_at: at(&|row, uuid| row.confirmed && wants(uuid)),
             fresh: fresh && here,
         });
     }

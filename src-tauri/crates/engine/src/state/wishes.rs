@@ -1,0 +1,139 @@
+//! Wishes: which repository wants which content, as preferred-content.log and the groups say.
+//!
+//! Read from the git-annex branch once for each of its tips that touched one of these logs. A repository without an
+//! expression wants everything, as git-annex's sync and assistant have it; required content counts as wanted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tributary_formats::key::Key;
+use tributary_formats::logs::map::MapLog;
+use tributary_formats::logs::single::NumberLog;
+use tributary_formats::logs::uuid_log::UuidLog;
+use tributary_formats::matcher::Facts;
+use tributary_formats::numcopies::NumCopies;
+use tributary_formats::preferred::PreferredContent;
+use tributary_formats::tree_path::TreePath;
+use tributary_formats::trust::Trust;
+use tributary_formats::uuid::RepoUuid;
+use tributary_repo::annex_branch::{AnnexBranch, ReadError};
+
+/// The logs that wishes are made of.
+const LOGS: [&[u8]; 6] = [
+    b"preferred-content.log",
+    b"required-content.log",
+    b"group-preferred-content.log",
+    b"group.log",
+    b"trust.log",
+    b"numcopies.log",
+];
+
+/// What each repository wants.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    wanted: BTreeMap<RepoUuid, Vec<PreferredContent>>,
+    groups: BTreeMap<String, Vec<RepoUuid>>,
+    trust: BTreeMap<RepoUuid, Trust>,
+    numcopies: NumCopies,
+}
+
+/// What an expression may ask about one content.
+struct Content<'a> {
+    wishes: &'a Wishes,
+    key: &'a Key,
+    path: Option<&'a TreePath>,
+    copies: Vec<RepoUuid>,
+}
+
+impl Wishes {
+    /// Whether a path of the git-annex branch is one that wishes are made of.
+    #[must_use]
+    pub fn are_made_of(path: &[u8]) -> bool {
+        LOGS.contains(&path)
+    }
+
+    /// Reads the wishes.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub fn read(branch: &AnnexBranch<'_>) -> Result<Self, ReadError> {
+        let read = |log: &[u8]| branch.read(log);
+        let by_group = MapLog::parse(&read(b"group-preferred-content.log")?);
+        let mut wishes = Self::default();
+        let mut member_of: BTreeMap<RepoUuid, BTreeSet<String>> = BTreeMap::new();
+        for (uuid, value) in UuidLog::parse(&read(b"group.log")?).iter() {
+            for group in String::from_utf8_lossy(value).split_ascii_whitespace() {
+                wishes.groups.entry(group.to_owned()).or_default().push(uuid.clone());
+                member_of.entry(uuid.clone()).or_default().insert(group.to_owned());
+            }
+        }
+        for (uuid, value) in UuidLog::parse(&read(b"trust.log")?).iter() {
+            wishes.trust.insert(uuid.clone(), Trust::parse(value));
+        }
+        wishes.numcopies = NumCopies::resolve(None, None, NumberLog::parse(&read(b"numcopies.log")?).get());
+        for log in [&b"preferred-content.log"[..], b"required-content.log"] {
+            for (uuid, value) in UuidLog::parse(&read(log)?).iter() {
+                let expression = String::from_utf8_lossy(value);
+                let groups = member_of.get(uuid).cloned().unwrap_or_default();
+                let parsed = PreferredContent::new(Some(&expression), &groups, &by_group);
+                // An empty expression is no wish at all, and everything is wanted.
+                if parsed == PreferredContent::Unset {
+                    continue;
+                }
+                let wanted = wishes.wanted.entry(uuid.clone()).or_default();
+                // Required content alone leaves preferred content at "everything".
+                if log == b"preferred-content.log" || !wanted.is_empty() {
+                    wanted.push(parsed);
+                }
+            }
+        }
+        Ok(wishes)
+    }
+
+    /// Whether this repository wants the content, under any of the names it has.
+    #[must_use]
+    pub fn wants(&self, repository: &RepoUuid, key: &Key, names: &[TreePath], copies: &[RepoUuid]) -> bool {
+        if self.trust.get(repository) == Some(&Trust::Dead) {
+            return false;
+        }
+        let Some(expressions) = self.wanted.get(repository) else { return true };
+        let living = |uuid: &&RepoUuid| self.trust.get(*uuid) != Some(&Trust::Dead);
+        let copies: Vec<_> = copies.iter().filter(living).cloned().collect();
+        let asked = |path: Option<&TreePath>| {
+            let content = Content { wishes: self, key, path, copies: copies.clone() };
+            expressions.iter().any(|expression| expression.wants_get(repository, &content))
+        };
+        if names.is_empty() { asked(None) } else { names.iter().any(|name| asked(Some(name))) }
+    }
+
+    /// Whether somebody has an expression at all: else nothing has to be asked.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+}
+
+impl Facts for Content<'_> {
+    fn path(&self) -> Option<&TreePath> {
+        self.path
+    }
+
+    fn key(&self) -> Option<&Key> {
+        Some(self.key)
+    }
+
+    fn copies(&self) -> &[RepoUuid] {
+        &self.copies
+    }
+
+    fn trust(&self, uuid: &RepoUuid) -> Trust {
+        self.wishes.trust.get(uuid).copied().unwrap_or_default()
+    }
+
+    fn members(&self, group: &str) -> &[RepoUuid] {
+        self.wishes.groups.get(group).map_or(&[], Vec::as_slice)
+    }
+
+    fn num_copies(&self, _approximate: bool) -> NumCopies {
+        self.wishes.numcopies
+    }
+}
