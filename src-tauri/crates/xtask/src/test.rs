@@ -14,8 +14,8 @@ use crate::toolchain::{cargo, has_nextest};
 use crate::warden::Warden;
 use crate::{build, checkout, front_end, setup};
 
-/// CI ends a job after 45 minutes; a little is left to say what was running.
-const LIMIT: Duration = Duration::from_secs(43 * 60);
+/// CI ends a job after 90 minutes; a little is left to say what was running.
+const LIMIT: Duration = Duration::from_secs(80 * 60);
 
 /// Elsewhere: a first build on a slow machine, and the sizes of `--full`, may take their time.
 const LIMIT_AT_HOME: Duration = Duration::from_secs(6 * 60 * 60);
