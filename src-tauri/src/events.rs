@@ -35,15 +35,15 @@ pub async fn run<R: Runtime>(
     mut asked: UnboundedReceiver<Wish>,
 ) {
     let (face, shown) = watch::channel(Face::starting());
-    tauri::async_runtime::spawn(keep_tray(shown, wishes));
+    tauri::async_runtime::spawn(keep_tray(shown, wishes.clone()));
     let (said, mut heard) = mpsc::unbounded_channel();
     let mut notifier =
         Notifier::connect(said).await.inspect_err(|error| debug!(%error, "no notifications")).ok();
 
     let (opened, mut sources) = mpsc::unbounded_channel();
-    tauri::async_runtime::spawn(link::keep_opening(opening.clone(), opened.clone()));
+    tauri::async_runtime::spawn(link::keep_open(opening.clone(), opened, wishes));
     let mut failures = opening.subscribe();
-    let mut desk = Desk { app, engine, face, bubbles: Bubbles::default(), settings: None };
+    let mut desk = Desk { app, engine, face, bubbles: Bubbles::default(), settings: None, quitting: false };
     let mut events = None;
     let mut last_look = Instant::now();
     let mut next_look = None;
@@ -56,12 +56,6 @@ pub async fn run<R: Runtime>(
                     Heeded::Gap => {} // The next number shows it to the window; the look below serves us.
                     Heeded::Gone => {
                         events = None;
-                        if desk.engine.now().is_some_and(|assistant| assistant.hosted()) {
-                            desk.grant(Wish::Quit);
-                        } else {
-                            // The daemon that we joined ended: from now on the engine is hosted here.
-                            tauri::async_runtime::spawn(link::keep_opening(opening.clone(), opened.clone()));
-                        }
                         continue;
                     }
                 }
@@ -156,6 +150,7 @@ struct Desk<R: Runtime> {
     face: watch::Sender<Face>,
     bubbles: Bubbles,
     settings: Option<Settings>,
+    quitting: bool,
 }
 
 impl<R: Runtime> Desk<R> {
@@ -204,7 +199,11 @@ impl<R: Runtime> Desk<R> {
     }
 
     /// Carries out a wish apart, so that a slow answer holds up nothing.
-    fn grant(&self, wish: Wish) {
+    fn grant(&mut self, wish: Wish) {
+        if self.quitting {
+            return;
+        }
+        self.quitting = wish == Wish::Quit;
         let (app, engine) = (self.app.clone(), self.engine.clone());
         tauri::async_runtime::spawn(async move {
             if let Err(error) = grant(&app, &engine, wish).await {

@@ -10,7 +10,10 @@ use async_trait::async_trait;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{broadcast, watch};
 use tracing::warn;
+use tributary_engine::{Home, Link, open_or_join};
 use tributary_status::{Command, Failure, NumberedEvent, ProblemCode, Reply, Snapshot};
+
+use crate::wish::Wish;
 
 /// The program's name on the session bus, as in tauri.conf.json.
 const IDENTIFIER: &str = "org.tributary.Tributary";
@@ -24,11 +27,20 @@ pub trait Assistant: Send + Sync + 'static {
     ///
     /// # Errors
     /// The engine is gone.
-    async fn subscribe(&self) -> anyhow::Result<broadcast::Receiver<NumberedEvent>>;
-    /// Whether the engine runs in this process: it then ends with the program, and the program with it.
-    fn hosted(&self) -> bool;
+    async fn subscribe(&self) -> anyhow::Result<Source>;
+    /// Waits until the engine ends by itself or by somebody's wish.
+    async fn ended(&self) -> Ended;
     /// Ends the engine when it is hosted here; lets go of it otherwise.
     async fn stop(&self);
+}
+
+/// Where the engine was that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// In this process: the program ends with it.
+    Here,
+    /// In a process of its own: from now on it is hosted here.
+    Elsewhere,
 }
 
 /// The engine once it is there: windows may ask before it is, and wait.
@@ -93,13 +105,7 @@ impl Engine {
     pub async fn command(&self, command: Command) -> Reply {
         match self.ready().await {
             Ok(assistant) => assistant.command(command).await,
-            Err(error) => Reply::Failed {
-                failure: Failure {
-                    code: Some(ProblemCode::Internal),
-                    sentence: format!("{error:#}."),
-                    hint: "Quit Tributary from the tray and start it again.".into(),
-                },
-            },
+            Err(error) => failed(&error),
         }
     }
 
@@ -116,9 +122,9 @@ impl Engine {
     }
 }
 
-/// Opens the engine, or joins the one that runs, and hands over its events. Tries until it is there.
-pub async fn keep_opening(opening: Opening, sources: UnboundedSender<Source>) {
-    opening.send_replace(Opened::NotYet);
+/// Opens the engine, or joins the one that runs, and hands over its events: again when the one that it joined ends,
+/// and after a while when there is none to be had. Asks to quit when the engine of this process ends.
+pub async fn keep_open(opening: Opening, sources: UnboundedSender<Source>, wishes: UnboundedSender<Wish>) {
     loop {
         let opened = async {
             let assistant = open().await?;
@@ -127,9 +133,13 @@ pub async fn keep_opening(opening: Opening, sources: UnboundedSender<Source>) {
         };
         match opened.await {
             Ok((assistant, source)) => {
-                opening.send_replace(Opened::Ready(assistant));
+                opening.send_replace(Opened::Ready(assistant.clone()));
                 let _ = sources.send(source); // The other end is gone only while the program ends.
-                return;
+                if assistant.ended().await == Ended::Here {
+                    let _ = wishes.send(Wish::Quit);
+                    return;
+                }
+                opening.send_replace(Opened::NotYet);
             }
             Err(error) => {
                 warn!(error = format!("{error:#}"), "no engine; trying again");
@@ -161,7 +171,47 @@ fn fnv(bytes: &[u8]) -> u64 {
 }
 
 async fn open() -> anyhow::Result<Arc<dyn Assistant>> {
-    bail!("the engine is not linked yet")
+    let home = Home::from_environment()?;
+    Ok(Arc::new(open_or_join(home).await?))
+}
+
+#[async_trait]
+impl Assistant for Link {
+    async fn command(&self, command: Command) -> Reply {
+        Link::command(self, command).await.unwrap_or_else(|error| failed(&error.into()))
+    }
+
+    async fn subscribe(&self) -> anyhow::Result<Source> {
+        Ok(Link::subscribe(self).await?)
+    }
+
+    async fn ended(&self) -> Ended {
+        match self {
+            Link::Here(engine) => {
+                engine.stopped().await;
+                Ended::Here
+            }
+            Link::There(client) => {
+                client.gone().await;
+                Ended::Elsewhere
+            }
+        }
+    }
+
+    async fn stop(&self) {
+        Link::stop(self).await;
+    }
+}
+
+/// That there was no engine to answer is an answer too.
+fn failed(error: &anyhow::Error) -> Reply {
+    Reply::Failed {
+        failure: Failure {
+            code: Some(ProblemCode::Internal),
+            sentence: format!("{error:#}."),
+            hint: "Quit Tributary from the tray and start it again.".into(),
+        },
+    }
 }
 
 #[cfg(test)]
