@@ -22,7 +22,9 @@ use crate::engine::Engine;
 pub(crate) async fn run(engine: &Arc<Engine>, command: Command) -> Result<Reply, Failure> {
     match command {
         Command::Status { folder } => status(engine, folder.as_deref()),
-        Command::AddFolder { folder, description } => folders::add(engine, &absolute(&folder)?, description).await,
+        Command::AddFolder { folder, description } => {
+            folders::add(engine, &absolute(&folder)?, description).await
+        }
         Command::CloneFolder { url, folder, description } => {
             folders::clone(engine, &url, &absolute(&folder)?, description).await
         }
@@ -143,7 +145,11 @@ pub(crate) fn done(sentence: impl Into<String>) -> Result<Reply, Failure> {
 }
 
 /// A failure in words.
-pub(crate) fn fault(code: Option<ProblemCode>, sentence: impl Into<String>, hint: impl Into<String>) -> Failure {
+pub(crate) fn fault(
+    code: Option<ProblemCode>,
+    sentence: impl Into<String>,
+    hint: impl Into<String>,
+) -> Failure {
     Failure { code, sentence: sentence.into(), hint: hint.into() }
 }
 
@@ -152,7 +158,8 @@ fn stopped() -> Failure {
 }
 
 pub(crate) fn not_kept(error: impl std::error::Error + 'static) -> Failure {
-    let sentence = format!("The configuration could not be kept: {}.", crate::threads::committer::chain(&error));
+    let sentence =
+        format!("The configuration could not be kept: {}.", crate::threads::committer::chain(&error));
     fault(None, sentence, "Make room on the disk, or look at the permissions of the file.")
 }
 
@@ -163,7 +170,11 @@ pub(crate) fn absolute(text: &str) -> Result<PathBuf, Failure> {
         None => PathBuf::from(text),
     };
     if !path.is_absolute() {
-        return Err(fault(None, format!("{text} is not an absolute path."), "Name the folder from the root."));
+        return Err(fault(
+            None,
+            format!("{text} is not an absolute path."),
+            "Name the folder from the root.",
+        ));
     }
     // An existing folder is known by its true name, so that a link to it is the same folder.
     Ok(std::fs::canonicalize(&path).unwrap_or(path))

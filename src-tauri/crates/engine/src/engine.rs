@@ -197,17 +197,18 @@ impl Engine {
             let began = tokio::time::Instant::now();
             let config = self.configuration().folders.into_iter().find(|folder| folder.path == path);
             let Some(config) = config else { return };
-            let start = Start {
-                paused: pause_of(config.pause, now()),
-                first_sync_done: config.first_sync_done,
-            };
+            let start =
+                Start { paused: pause_of(config.pause, now()), first_sync_done: config.first_sync_done };
             match roll::start_folder(&path, start, self.board.clone(), self.facts.clone()).await {
                 Ok(folder) => {
                     let folder = Arc::new(folder);
                     self.folders.insert(folder.clone());
-                    if self.board.snapshot().account.is_some_and(|account| {
-                        account.state == tributary_status::AccountState::Online
-                    }) {
+                    if self
+                        .board
+                        .snapshot()
+                        .account
+                        .is_some_and(|account| account.state == tributary_status::AccountState::Online)
+                    {
                         folder.tell(Ask::Channel(true));
                     }
                     self.resume_in_time(&path, config.pause);
@@ -295,10 +296,10 @@ impl Engine {
             Some(status) => Failure {
                 code: status.problems.first().map(|problem| problem.code),
                 sentence: status.sentence,
-                hint: status.problems.first().map_or_else(
-                    || "Try again in a moment.".into(),
-                    |problem| problem.hint.clone(),
-                ),
+                hint: status
+                    .problems
+                    .first()
+                    .map_or_else(|| "Try again in a moment.".into(), |problem| problem.hint.clone()),
             },
             None => Failure {
                 code: None,
@@ -347,8 +348,12 @@ fn not_running(path: &Path, error: &StartError) -> FolderStatus {
                 ProblemCode::FolderGone,
                 "Put the folder back, or remove it from Tributary. Nothing was deleted elsewhere.",
             ),
-            OpenError::Git(_) => (ProblemCode::CorruptRepository, "Run `git fsck` in it. Nothing was changed."),
-            _ => (ProblemCode::UnsupportedRepository, "It is left as it is. The message says what would help."),
+            OpenError::Git(_) => {
+                (ProblemCode::CorruptRepository, "Run `git fsck` in it. Nothing was changed.")
+            }
+            _ => {
+                (ProblemCode::UnsupportedRepository, "It is left as it is. The message says what would help.")
+            }
         },
         StartError::Desk(DeskError::WorkTree(_)) => {
             (ProblemCode::FolderGone, "Put the folder back, or remove it from Tributary.")

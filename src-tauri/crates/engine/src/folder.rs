@@ -66,7 +66,10 @@ impl Folder {
     pub(crate) async fn known_repositories(&self) -> Vec<RepoUuid> {
         let log = self.desk.with(|desk| desk.repo.annex_branch().read(b"uuid.log")).await;
         let Ok(text) = log else { return vec![] };
-        tributary_formats::logs::uuid_log::UuidLog::parse(&text).iter().map(|(uuid, _)| uuid.clone()).collect()
+        tributary_formats::logs::uuid_log::UuidLog::parse(&text)
+            .iter()
+            .map(|(uuid, _)| uuid.clone())
+            .collect()
     }
 
     /// Whether a file or folder is in this one.

@@ -113,7 +113,12 @@ impl Home {
     /// # Errors
     /// When the lock file cannot be made or locked for another reason.
     pub fn lock(&self) -> io::Result<Option<HomeLock>> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.state.join("lock"))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(self.state.join("lock"))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(HomeLock { _file: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),

@@ -97,8 +97,7 @@ pub(crate) async fn start_folder(
         apply: apply.clone(),
         cancel: cancel.clone(),
     };
-    let pusher =
-        Pusher { repositories: repositories.clone(), facts: facts.clone(), cancel: cancel.clone() };
+    let pusher = Pusher { repositories: repositories.clone(), facts: facts.clone(), cancel: cancel.clone() };
     let recorder = Recorder {
         repositories: repositories.clone(),
         desk: desk.clone(),
@@ -159,10 +158,18 @@ pub(crate) async fn start_folder(
         description,
     };
     spawn.thread("committer", committer::run(committer, stop.clone()));
-    let watcher =
-        Watcher { top: path.clone(), desk: desk.clone(), changes, facts: facts.clone(), scans: scan_requests };
+    let watcher = Watcher {
+        top: path.clone(),
+        desk: desk.clone(),
+        changes,
+        facts: facts.clone(),
+        scans: scan_requests,
+    };
     spawn.thread("watcher", watcher::run(watcher, stop.clone()));
-    spawn.thread("place watcher", place_watcher::run(PlaceWatcher { places, facts: facts.clone() }, stop.clone()));
+    spawn.thread(
+        "place watcher",
+        place_watcher::run(PlaceWatcher { places, facts: facts.clone() }, stop.clone()),
+    );
     Ok(Folder { path, desk, repositories, facts, stop, cancel, tasks })
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tributary_status::KeyringChoice;
@@ -175,8 +175,8 @@ async fn patiently<T: Send + 'static>(
     }
 }
 
-fn read_file(path: &PathBuf) -> Result<BTreeMap<String, String>, SecretError> {
-    let failed = |source| SecretError::File { path: path.clone(), source };
+fn read_file(path: &Path) -> Result<BTreeMap<String, String>, SecretError> {
+    let failed = |source| SecretError::File { path: path.to_owned(), source };
     match std::fs::read(path) {
         Ok(text) => serde_json::from_slice(&text).map_err(|error| failed(error.into())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(BTreeMap::new()),
@@ -184,9 +184,9 @@ fn read_file(path: &PathBuf) -> Result<BTreeMap<String, String>, SecretError> {
     }
 }
 
-fn write_file(path: &PathBuf, secrets: &BTreeMap<String, String>) -> Result<(), SecretError> {
+fn write_file(path: &Path, secrets: &BTreeMap<String, String>) -> Result<(), SecretError> {
     let text = serde_json::to_vec(secrets).expect("plain data always serialises");
-    write_private(path, &text).map_err(|source| SecretError::File { path: path.clone(), source })
+    write_private(path, &text).map_err(|source| SecretError::File { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

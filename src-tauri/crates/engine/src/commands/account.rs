@@ -21,15 +21,25 @@ use crate::threads::account::AccountAsk;
 pub(super) async fn log_in(engine: &Arc<Engine>, form: LoginForm) -> Result<Reply, Failure> {
     let config = engine.configuration();
     let jid = BareJid::from_str(form.jid.trim()).map_err(|error| {
-        fault(None, format!("{} is no account address: {error}.", form.jid.trim()), "It looks like name@server.")
+        fault(
+            None,
+            format!("{} is no account address: {error}.", form.jid.trim()),
+            "It looks like name@server.",
+        )
     })?;
     let choice = form.keyring.unwrap_or(config.settings.keyring);
     let store = SecretStore::chosen(choice, engine.home.secrets_file());
     let password = match form.password {
         SecretSource::Typed { password } => Password::new(password),
-        SecretSource::Kept => store.get(jid.as_str()).await.map_err(|error| not_stored(&error))?.ok_or_else(|| {
-            fault(Some(ProblemCode::PasswordRefused), "No password is kept for this account.", "Enter it.")
-        })?,
+        SecretSource::Kept => {
+            store.get(jid.as_str()).await.map_err(|error| not_stored(&error))?.ok_or_else(|| {
+                fault(
+                    Some(ProblemCode::PasswordRefused),
+                    "No password is kept for this account.",
+                    "Enter it.",
+                )
+            })?
+        }
     };
     let before = config.account.as_ref().filter(|known| known.jid == jid.as_str());
     let wanted = AccountConfig {
@@ -96,15 +106,16 @@ fn account_of(config: &AccountConfig, tag: &str) -> Result<Account, Failure> {
     let server = match &config.server {
         None => None,
         Some(text) => {
-            let (host, port) = text.rsplit_once(':').ok_or_else(|| wrong("The server is not given as HOST:PORT"))?;
+            let (host, port) =
+                text.rsplit_once(':').ok_or_else(|| wrong("The server is not given as HOST:PORT"))?;
             let port = port.parse().map_err(|_| wrong("The server's port is no number"))?;
             Some((host.trim_matches(['[', ']']).to_owned(), port))
         }
     };
     let trust = match (&config.pin, &config.ca_file) {
-        (Some(pin), _) => {
-            Trust::Pinned(Fingerprint::from_str(pin).map_err(|_| wrong("The certificate's fingerprint is none"))?)
-        }
+        (Some(pin), _) => Trust::Pinned(
+            Fingerprint::from_str(pin).map_err(|_| wrong("The certificate's fingerprint is none"))?,
+        ),
         (None, Some(file)) => Trust::CaFile(file.clone()),
         (None, None) => Trust::SystemRoots,
     };
@@ -151,14 +162,18 @@ fn report(fault: Option<&LoginFault>) -> LoginReport {
         };
     };
     let fingerprint = match &fault.cause {
-        LoginCause::Untrusted { fingerprint, .. } => Some(fingerprint.to_string().replace(':', "").to_lowercase()),
+        LoginCause::Untrusted { fingerprint, .. } => {
+            Some(fingerprint.to_string().replace(':', "").to_lowercase())
+        }
         _ => None,
     };
     let hint = match fault.step {
         LoginStep::NameLookup => "Check the part after the @, or name the server as HOST:PORT.",
         LoginStep::Connect => "Check the network, or name the server as HOST:PORT.",
         LoginStep::Tls => "The server's encryption is not as it should be; ask who runs it.",
-        LoginStep::Certificate => "Ask who runs the server which certificate it has; then trust that one, or name its authority.",
+        LoginStep::Certificate => {
+            "Ask who runs the server which certificate it has; then trust that one, or name its authority."
+        }
         LoginStep::Password => "Enter the password again. Nothing else is wrong.",
         LoginStep::Session => "Use an account on another server, or ask who runs this one.",
     };
@@ -168,10 +183,18 @@ fn report(fault: Option<&LoginFault>) -> LoginReport {
 fn not_stored(error: &SecretError) -> Failure {
     let hint = match error {
         SecretError::Locked | SecretError::Silent => "Unlock your keyring and try again.",
-        SecretError::Absent => "Start a keyring (GNOME Keyring, KWallet), or choose a file with `--keyring file`.",
-        SecretError::Other(_) | SecretError::File { .. } => "Try again, or choose a file with `--keyring file`.",
+        SecretError::Absent => {
+            "Start a keyring (GNOME Keyring, KWallet), or choose a file with `--keyring file`."
+        }
+        SecretError::Other(_) | SecretError::File { .. } => {
+            "Try again, or choose a file with `--keyring file`."
+        }
     };
-    fault(Some(ProblemCode::KeyringUnavailable), format!("The password could not be kept or read: {error}."), hint)
+    fault(
+        Some(ProblemCode::KeyringUnavailable),
+        format!("The password could not be kept or read: {error}."),
+        hint,
+    )
 }
 
 #[cfg(test)]

@@ -18,9 +18,8 @@ const FEW_WATCHES: u64 = 65_536;
 pub(super) async fn examine(engine: &Arc<Engine>) -> Result<Reply, Failure> {
     let mut lines = vec![format!("Tributary {}", env!("CARGO_PKG_VERSION"))];
     let programs = tokio::task::spawn_blocking(|| {
-        [("git", "--version", true), ("git-annex", "version", false), ("ssh", "-V", false)].map(
-            |(program, argument, needed)| (program, first_line(program, argument), needed),
-        )
+        [("git", "--version", true), ("git-annex", "version", false), ("ssh", "-V", false)]
+            .map(|(program, argument, needed)| (program, first_line(program, argument), needed))
     })
     .await
     .expect("asking programs does not panic");
@@ -50,7 +49,12 @@ pub(super) async fn examine(engine: &Arc<Engine>) -> Result<Reply, Failure> {
             folder.pending,
             folder.arriving
         ));
-        lines.extend(folder.problems.iter().map(|problem| format!("  problem: {:?} since {}", problem.code, problem.since)));
+        lines.extend(
+            folder
+                .problems
+                .iter()
+                .map(|problem| format!("  problem: {:?} since {}", problem.code, problem.since)),
+        );
     }
     Ok(Reply::Doctor { lines, complete })
 }

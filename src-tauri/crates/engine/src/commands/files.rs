@@ -20,7 +20,11 @@ use crate::threads::committer::chain;
 pub(super) async fn whereis(engine: &Arc<Engine>, path: &str) -> Result<Reply, Failure> {
     let (folder, path) = find(engine, path)?;
     let Some(path) = path else {
-        return Err(fault(None, "That is the whole folder.", "Name a file; `trib status` speaks of the folder."));
+        return Err(fault(
+            None,
+            "That is the whole folder.",
+            "Name a file; `trib status` speaks of the folder.",
+        ));
     };
     folder.desk.with(move |desk| whereis_at_desk(desk, &path)).await
 }
@@ -31,7 +35,11 @@ fn whereis_at_desk(desk: &mut Desk, path: &TreePath) -> Result<Reply, Failure> {
     };
     let file = path.to_string_lossy();
     let Some(entry) = desk.index.get(path.as_bytes()).copied() else {
-        return Err(fault(None, format!("{file} is not known yet."), "Check the name, or wait until it is synced."));
+        return Err(fault(
+            None,
+            format!("{file} is not known yet."),
+            "Check the name, or wait until it is synced.",
+        ));
     };
     let content = tree::content_of(desk.repo.git(), entry.entry).map_err(|error| failed(&error))?;
     let Content::Annexed { key, .. } = content else {

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::broadcast::error::RecvError;
 use tributary_repo::cancel::{Cancel, no_meter};
 use tributary_repo::remote::GitRemote;
 use tributary_repo::repository::{CreateError, OpenError, Setup};
 use tributary_repo::{Repository, fetch};
 use tributary_status::{Failure, FolderState, ProblemCode, Reply};
-use tokio::sync::broadcast::error::RecvError;
 
 use super::{absolute, done, fault, not_kept, remotes};
 use crate::config::{FolderConfig, Pause};
@@ -92,7 +92,8 @@ fn clone_blocking(path: &Path, url: &str, setup: &Setup) -> Result<(), Failure> 
     Repository::init_empty(path, setup).map_err(|error| not_made(path, &error))?;
     let repo = Repository::open(path).map_err(|error| not_made(path, &error.into()))?;
     let git = repo.git();
-    let remote = GitRemote::add(git, NAME, url).map_err(|error| failed(format!("{url} is no address of a repository: {error}.")))?;
+    let remote = GitRemote::add(git, NAME, url)
+        .map_err(|error| failed(format!("{url} is no address of a repository: {error}.")))?;
     fetch::fetch(git, &remote, &no_meter, &Cancel::new())
         .map_err(|error| failed(format!("{}.", chain(&error))))?;
     let branch = tributary_repo::sync_branches::branch_at(git, NAME)
@@ -106,8 +107,7 @@ fn clone_blocking(path: &Path, url: &str, setup: &Setup) -> Result<(), Failure> 
     let repositories = Repositories::new(path.into());
     fetcher::merge_from(&desk, &repositories, &places, Some(NAME))
         .map_err(|error| failed(format!("What {url} holds could not be merged: {}.", chain(&error))))?;
-    desk.here(|desk| desk.index.write())
-        .map_err(|error| failed(format!("{}.", chain(&error))))
+    desk.here(|desk| desk.index.write()).map_err(|error| failed(format!("{}.", chain(&error))))
 }
 
 /// Forgets a folder; its files stay.
@@ -121,7 +121,11 @@ pub(super) async fn remove(engine: &Arc<Engine>, path: &Path) -> Result<Reply, F
         })
         .map_err(not_kept)?;
     if !known {
-        return Err(fault(None, format!("{} is not a synced folder.", path.display()), "`trib status` lists them."));
+        return Err(fault(
+            None,
+            format!("{} is not a synced folder.", path.display()),
+            "`trib status` lists them.",
+        ));
     }
     let watched = engine.watched.lock().expect("no holder panics").remove(path);
     if let Some(watched) = watched {
@@ -138,12 +142,20 @@ pub(super) async fn remove(engine: &Arc<Engine>, path: &Path) -> Result<Reply, F
 fn not_watched(engine: &Engine, path: &Path) -> Result<(), Failure> {
     for known in engine.configuration().folders {
         if known.path == path {
-            return Err(fault(None, format!("{} is a synced folder already.", path.display()), "There is nothing to do."));
+            return Err(fault(
+                None,
+                format!("{} is a synced folder already.", path.display()),
+                "There is nothing to do.",
+            ));
         }
         if path.starts_with(&known.path) || known.path.starts_with(path) {
             return Err(fault(
                 None,
-                format!("{} and the synced folder {} lie in one another.", path.display(), known.path.display()),
+                format!(
+                    "{} and the synced folder {} lie in one another.",
+                    path.display(),
+                    known.path.display()
+                ),
                 "Choose a folder of its own.",
             ));
         }
@@ -159,9 +171,8 @@ fn setup(engine: &Engine, path: &Path, description: Option<String>) -> Setup {
         let computer = if name.is_empty() { host } else { name };
         format!("{computer}:{}", path.display())
     });
-    let filter_process = crate::host::trib_binary().map(|trib| {
-        format!("{} filter-process", shell_quoted(&trib.display().to_string()))
-    });
+    let filter_process = crate::host::trib_binary()
+        .map(|trib| format!("{} filter-process", shell_quoted(&trib.display().to_string())));
     Setup { description, filter_process, look_for_git_annex: true }
 }
 
@@ -181,7 +192,9 @@ async fn run(engine: &Arc<Engine>, path: &Path) -> Result<(), Failure> {
         if engine.folders.get(path).is_some() && status.is_some() {
             return Ok(());
         }
-        if let Some(status) = status.filter(|status| status.uuid.is_empty() && status.state == FolderState::NeedsYou) {
+        if let Some(status) =
+            status.filter(|status| status.uuid.is_empty() && status.state == FolderState::NeedsYou)
+        {
             let first = status.problems.into_iter().next();
             let hint = first.as_ref().map(|problem| problem.hint.clone()).unwrap_or_default();
             return Err(fault(first.map(|problem| problem.code), status.sentence, hint));

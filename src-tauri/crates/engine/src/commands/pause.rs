@@ -15,7 +15,11 @@ use crate::folder_facts::Ask;
 const MORNING: i8 = 6;
 
 /// Lets one folder, or all, rest.
-pub(crate) fn pause(engine: &Arc<Engine>, folder: Option<&Path>, length: PauseLength) -> Result<Reply, Failure> {
+pub(crate) fn pause(
+    engine: &Arc<Engine>,
+    folder: Option<&Path>,
+    length: PauseLength,
+) -> Result<Reply, Failure> {
     let pause = match length {
         PauseLength::Seconds { seconds } => Pause::Until(now().saturating_add_unsigned(seconds)),
         PauseLength::UntilTomorrow => tomorrow(&Zoned::now()).map_or(Pause::UntilResumed, Pause::Until),
@@ -69,8 +73,10 @@ mod tests {
 
     #[test]
     fn tomorrow_is_the_next_morning() {
-        let now: Zoned = "2026-03-01T23:30:00+00:00[UTC]".parse().unwrap();
-        let morning: Zoned = "2026-03-02T06:00:00+00:00[UTC]".parse().unwrap();
+        use jiff::civil::date;
+        use jiff::tz::TimeZone;
+        let now = date(2026, 3, 1).at(23, 30, 0, 0).to_zoned(TimeZone::UTC).unwrap();
+        let morning = date(2026, 3, 2).at(6, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap();
         assert_eq!(tomorrow(&now), Some(morning.timestamp().as_second()));
     }
 }

@@ -49,7 +49,11 @@ pub(super) async fn add_git(
                 ));
             }
             None if taken => {
-                return Err(fault(None, format!("There is a remote {named} already."), "Choose another name."));
+                return Err(fault(
+                    None,
+                    format!("There is a remote {named} already."),
+                    "Choose another name.",
+                ));
             }
             _ => {}
         }
@@ -195,7 +199,11 @@ fn enable_or_make(
     } else if let (Some(kind), Some(was)) = (kind, config.remote_type())
         && kind != was
     {
-        return Err(fault(None, format!("{name} has the type {was}, not {kind}."), "Leave the type out, or choose another name."));
+        return Err(fault(
+            None,
+            format!("{name} has the type {was}, not {kind}."),
+            "Leave the type out, or choose another name.",
+        ));
     }
     if let Some(how) = parameters.get("encryption")
         && config.get("encryption").is_some_and(|was| was != how.as_str())
@@ -292,7 +300,11 @@ pub(super) async fn remove(engine: &Arc<Engine>, folder: &Path, name: String) ->
     let named = name.clone();
     blocking(&folder, move |repo| {
         if !remote_names(repo).contains(&named) {
-            return Err(fault(None, format!("There is no remote {named}."), "`trib remote list` lists them."));
+            return Err(fault(
+                None,
+                format!("There is no remote {named}."),
+                "`trib remote list` lists them.",
+            ));
         }
         let git_remote = GitRemote::remove(repo.git(), &named).map_err(|error| failed(&error))?;
         if !git_remote {
@@ -311,7 +323,8 @@ pub(super) async fn confirm(engine: &Arc<Engine>, folder: &Path, name: String) -
     check_name(&name)?;
     let named = name.clone();
     blocking(&folder, move |repo| {
-        repo.git_config_set(&format!("remote.{named}.annex-verified"), "verified").map_err(|error| failed(&error))
+        repo.git_config_set(&format!("remote.{named}.annex-verified"), "verified")
+            .map_err(|error| failed(&error))
     })
     .await?;
     folder.places_changed();

@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::broadcast;
 use tributary_status::{
-    Account, AccountState, Event, FolderState, FolderStatus, NumberedEvent, Problem, ProblemCode, Settings, Snapshot,
+    Account, AccountState, Event, FolderState, FolderStatus, NumberedEvent, Problem, ProblemCode, Settings,
+    Snapshot,
 };
 
 /// Events that a listener may lag behind before it has to ask for the snapshot.
@@ -152,7 +153,8 @@ impl Board {
     /// Clears the problems of this kind that belong to no folder.
     pub fn clear(&self, code: ProblemCode) {
         let mut inner = self.lock();
-        let (gone, kept) = std::mem::take(&mut inner.problems).into_iter().partition(|known| known.code == code);
+        let (gone, kept) =
+            std::mem::take(&mut inner.problems).into_iter().partition(|known| known.code == code);
         inner.problems = kept;
         for problem in Vec::<Problem>::into_iter(gone) {
             self.send(&mut inner, Event::ProblemCleared { folder: None, problem });

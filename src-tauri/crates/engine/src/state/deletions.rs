@@ -51,7 +51,9 @@ pub fn judge(batch: Batch) -> Verdict {
         return Verdict::Commit;
     }
     match root {
-        Root::Gone => return Verdict::Hold("The folder cannot be read or was replaced by another one.".into()),
+        Root::Gone => {
+            return Verdict::Hold("The folder cannot be read or was replaced by another one.".into());
+        }
         Root::Empty if deletions > 1 => {
             return Verdict::Hold(format!("All {deletions} files are gone from the folder."));
         }

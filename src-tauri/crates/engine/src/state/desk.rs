@@ -18,8 +18,8 @@ use tributary_repo::repository::OpenError;
 use tributary_repo::tree::{self, Content, EntryMode, TreeDelta, TreeEntry, TreeError};
 use tributary_repo::{Oid, Repository};
 
-use super::wishes::Wishes;
 use super::ledger::{FileContent, FileRow, Followed, Ledger, LedgerError, Reason, Standing};
+use super::wishes::Wishes;
 
 /// Rows of the git-annex branch that are folded into the ledger in one go.
 const FOLD: usize = 5_000;
@@ -119,7 +119,17 @@ impl Desk {
         let index = WorkIndex::open(repo.git())?;
         let work = repo.work_tree().map_err(DeskError::WorkTree)?;
         WorkTree::clean_up(&repo.annex_dir()).map_err(DeskError::WorkTree)?;
-        let mut desk = Self { repo, index, ledger, work, wishes: Wishes::default(), placing: HashSet::new(), deferred: HashSet::new(), head: None, tree: None };
+        let mut desk = Self {
+            repo,
+            index,
+            ledger,
+            work,
+            wishes: Wishes::default(),
+            placing: HashSet::new(),
+            deferred: HashSet::new(),
+            head: None,
+            tree: None,
+        };
         let fresh_ledger = desk.ledger.followed(Followed::Tree)?.is_none();
         desk.follow_branch()?;
         desk.follow_annex_branch()?;
@@ -207,7 +217,8 @@ impl Desk {
             changed.push(key.clone());
             rows.push((key, present));
             if rows.len() == FOLD {
-                self.ledger.follow_locations(from.map_or(String::new(), |oid| oid.to_string()).as_str(), &rows)?;
+                self.ledger
+                    .follow_locations(from.map_or(String::new(), |oid| oid.to_string()).as_str(), &rows)?;
                 rows.clear();
             }
         }
@@ -246,7 +257,10 @@ impl Desk {
                 continue;
             }
             let row = self.standing_row(&delta.path, staged.as_ref(), delta.new)?;
-            if delta.new.is_none() && row.known.is_none() && self.work.stat(&delta.path).ok().flatten().is_none() {
+            if delta.new.is_none()
+                && row.known.is_none()
+                && self.work.stat(&delta.path).ok().flatten().is_none()
+            {
                 // It is gone already, or was never placed.
                 entries.push((delta.path.clone(), None, false));
             } else {
@@ -282,9 +296,7 @@ impl Desk {
         let known = match (&before, staged) {
             // Not placed yet, or on purpose: what stood there then still does.
             (Some(before), _) => before.known,
-            (None, Some(staged)) => {
-                self.work.stat(path).ok().flatten().filter(|stat| staged.matches(stat))
-            }
+            (None, Some(staged)) => self.work.stat(path).ok().flatten().filter(|stat| staged.matches(stat)),
             (None, None) => None,
         };
         let key = match new {
@@ -299,7 +311,8 @@ impl Desk {
             _ => Reason::Arriving,
         };
         let leaves = match (new, staged) {
-            (None, Some(staged)) if known.is_some() => match tree::content_of(self.repo.git(), staged.entry)? {
+            (None, Some(staged)) if known.is_some() => match tree::content_of(self.repo.git(), staged.entry)?
+            {
                 Content::Annexed { key, locked: false } => Some(key),
                 _ => None,
             },
@@ -347,8 +360,7 @@ impl Desk {
 
     /// Our own tips: the branch and the git-annex branch.
     pub fn tips(&self) -> Result<(Option<Oid>, Option<Oid>)> {
-        let annex =
-            self.repo.annex_branch().head().map_err(|error| DeskError::Git(error.to_string()))?;
+        let annex = self.repo.annex_branch().head().map_err(|error| DeskError::Git(error.to_string()))?;
         Ok((self.head, annex))
     }
 }

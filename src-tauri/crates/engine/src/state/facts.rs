@@ -13,7 +13,12 @@ const NAMES: u32 = 20;
 
 /// The truth of these keys: here or not, wanted where, on record where. `fresh` ones were named by a local commit
 /// just now.
-pub fn of_keys(desk: &Desk, places: &Places, keys: &[Key], fresh: bool) -> Result<Vec<ContentFact>, DeskError> {
+pub fn of_keys(
+    desk: &Desk,
+    places: &Places,
+    keys: &[Key],
+    fresh: bool,
+) -> Result<Vec<ContentFact>, DeskError> {
     let store = desk.repo.store();
     let rows = places.rows();
     let mut facts = Vec::with_capacity(keys.len());

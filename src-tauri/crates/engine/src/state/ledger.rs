@@ -328,7 +328,8 @@ impl Ledger {
     fn write_standing(&mut self, rows: &[Standing]) -> Result<()> {
         let tx = self.db.transaction()?;
         {
-            let mut insert = tx.prepare_cached("INSERT OR REPLACE INTO standing VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            let mut insert =
+                tx.prepare_cached("INSERT OR REPLACE INTO standing VALUES (?1, ?2, ?3, ?4, ?5)")?;
             for row in rows {
                 let stat = row.known.as_ref().map(stat_text);
                 let key = row.key.as_ref().map(Key::as_bytes);
@@ -353,16 +354,17 @@ impl Ledger {
 
     /// What stands at this path, if its merged version is not placed.
     pub fn standing(&self, path: &TreePath) -> Result<Option<Standing>> {
-        let mut query = self.db.prepare_cached("SELECT path, key, stat, reason, leaves FROM standing WHERE path = ?1")?;
+        let mut query =
+            self.db.prepare_cached("SELECT path, key, stat, reason, leaves FROM standing WHERE path = ?1")?;
         let row = query.query_row([path.as_bytes()], read_standing).optional()?;
         Ok(row.flatten())
     }
 
     /// Paths that are not placed, after `after` in byte order, at most `limit`: all of them, page by page.
     pub fn standing_after(&self, after: Option<&TreePath>, limit: u32) -> Result<Vec<Standing>> {
-        let mut query = self
-            .db
-            .prepare_cached("SELECT path, key, stat, reason, leaves FROM standing WHERE path > ?1 ORDER BY path LIMIT ?2")?;
+        let mut query = self.db.prepare_cached(
+            "SELECT path, key, stat, reason, leaves FROM standing WHERE path > ?1 ORDER BY path LIMIT ?2",
+        )?;
         let after = after.map_or(&b""[..], |path| path.as_bytes());
         let rows = query.query_map(params![after, limit], read_standing)?;
         Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
@@ -370,7 +372,8 @@ impl Ledger {
 
     /// Paths that wait for this content.
     pub fn standing_for(&self, key: &Key) -> Result<Vec<Standing>> {
-        let mut query = self.db.prepare_cached("SELECT path, key, stat, reason, leaves FROM standing WHERE key = ?1")?;
+        let mut query =
+            self.db.prepare_cached("SELECT path, key, stat, reason, leaves FROM standing WHERE key = ?1")?;
         let rows = query.query_map([key.as_bytes()], read_standing)?;
         Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
@@ -532,7 +535,12 @@ mod tests {
         let touched =
             ledger.follow_tree("t1", &[named("a", Some(key(1))), named("b", Some(key(2)))]).unwrap();
         assert_eq!(touched, [key(1), key(2)]);
-        ledger.follow_locations("c1", &[(key(1), vec![here.clone(), there.clone()]), (key(2), vec![here.clone()])]).unwrap();
+        ledger
+            .follow_locations(
+                "c1",
+                &[(key(1), vec![here.clone(), there.clone()]), (key(2), vec![here.clone()])],
+            )
+            .unwrap();
         assert_eq!(ledger.keys_lacking_at(std::slice::from_ref(&there)).unwrap(), [key(2)]);
         assert_eq!(ledger.files_at(&here).unwrap(), 2);
         let touched = ledger.follow_tree("t2", &[named("a", None), named("c", Some(key(2)))]).unwrap();
@@ -546,7 +554,13 @@ mod tests {
     fn what_stands_is_found_by_path_and_by_key() {
         let (dir, mut ledger) = ledger();
         let known = FileStat::from(&std::fs::metadata(dir.path()).unwrap());
-        let row = Standing { path: path("x"), key: Some(key(7)), known: Some(known), reason: Reason::Arriving, leaves: None };
+        let row = Standing {
+            path: path("x"),
+            key: Some(key(7)),
+            known: Some(known),
+            reason: Reason::Arriving,
+            leaves: None,
+        };
         ledger.note_standing(std::slice::from_ref(&row)).unwrap();
         assert_eq!(ledger.standing(&path("x")).unwrap(), Some(row.clone()));
         assert_eq!(ledger.standing_for(&key(7)).unwrap(), [row]);

@@ -53,7 +53,10 @@ pub fn sentence(numbers: &Numbers) -> String {
     }
     match state(numbers) {
         FolderState::NeedsYou => {
-            format!("{} deletions wait for your answer: put the files back, or delete them everywhere.", numbers.held)
+            format!(
+                "{} deletions wait for your answer: put the files back, or delete them everywhere.",
+                numbers.held
+            )
         }
         FolderState::Paused => match &numbers.paused {
             Some(Some(until)) => format!("Paused until {until}."),
@@ -98,7 +101,11 @@ fn up_to_date(numbers: &Numbers) -> String {
     if numbers.alone {
         return format!("{} here. Add a place, so that other computers can get them.", files(numbers.files));
     }
-    let all = if numbers.files == 1 { "The only file is".into() } else { format!("All {} files are", grouped(numbers.files)) };
+    let all = if numbers.files == 1 {
+        "The only file is".into()
+    } else {
+        format!("All {} files are", grouped(numbers.files))
+    };
     if numbers.complete.is_empty() {
         format!("{all} here.")
     } else {
@@ -115,7 +122,7 @@ fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -152,7 +159,10 @@ mod tests {
         let mut numbers = Numbers { files: 1, pending: 2, busy: true, ..Numbers::default() };
         assert_eq!(state(&numbers), FolderState::Working);
         numbers.paused = Some(None);
-        assert_eq!((state(&numbers), sentence(&numbers).as_str()), (FolderState::Paused, "Paused until you resume."));
+        assert_eq!(
+            (state(&numbers), sentence(&numbers).as_str()),
+            (FolderState::Paused, "Paused until you resume.")
+        );
         numbers.held = 300;
         assert_eq!(state(&numbers), FolderState::NeedsYou);
     }
@@ -160,6 +170,9 @@ mod tests {
     #[test]
     fn a_place_that_is_away_is_named() {
         let numbers = Numbers { files: 3, pending: 2, awaited: vec!["drive".into()], ..Numbers::default() };
-        assert_eq!((state(&numbers), sentence(&numbers).as_str()), (FolderState::Waiting, "2 files wait for drive."));
+        assert_eq!(
+            (state(&numbers), sentence(&numbers).as_str()),
+            (FolderState::Waiting, "2 files wait for drive.")
+        );
     }
 }

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
+use tributary_formats::logs::remote::RemoteConfig;
 use tributary_formats::logs::uuid_log::UuidLog;
 use tributary_formats::uuid::RepoUuid;
 use tributary_planner::{Place, PlaceId};
-use tributary_formats::logs::remote::RemoteConfig;
 use tributary_repo::Repository;
 use tributary_repo::annex_branch::ReadError;
 use tributary_repo::remote::{GitRemote, RemoteKind};
@@ -106,6 +106,9 @@ fn without_password(url: &str) -> String {
     }
 }
 
+/// The places at one moment.
+pub type Rows = Arc<Vec<PlaceRow>>;
+
 /// The places of one folder, shared by its threads.
 #[derive(Debug, Clone, Default)]
 pub struct Places(Arc<RwLock<Table>>);
@@ -113,13 +116,13 @@ pub struct Places(Arc<RwLock<Table>>);
 #[derive(Debug, Default)]
 struct Table {
     numbers: BTreeMap<String, PlaceId>,
-    rows: Arc<Vec<PlaceRow>>,
+    rows: Rows,
 }
 
 impl Places {
     /// The places, as they were read last.
     #[must_use]
-    pub fn rows(&self) -> Arc<Vec<PlaceRow>> {
+    pub fn rows(&self) -> Rows {
         self.0.read().expect("no writer panics").rows.clone()
     }
 
@@ -133,7 +136,7 @@ impl Places {
     ///
     /// # Errors
     /// When configuration or remote.log cannot be read.
-    pub fn read(&self, repo: &Repository) -> Result<(Arc<Vec<PlaceRow>>, Arc<Vec<PlaceRow>>), PlacesError> {
+    pub fn read(&self, repo: &Repository) -> Result<(Rows, Rows), PlacesError> {
         let found = read_rows(repo)?;
         let mut table = self.0.write().expect("no writer panics");
         let mut rows = Vec::new();
@@ -168,7 +171,8 @@ fn read_rows(repo: &Repository) -> Result<Vec<PlaceRow>, PlacesError> {
     let mut rows = Vec::new();
     for remote in GitRemote::list(repo.git()).map_err(|error| git_failed(&error))? {
         let setting = |key: &str| repo.git_config_get(&format!("remote.{}.{key}", remote.name));
-        let flag = |key: &str| repo.git_config_bool(&format!("remote.{}.{key}", remote.name)).unwrap_or(false);
+        let flag =
+            |key: &str| repo.git_config_bool(&format!("remote.{}.{key}", remote.name)).unwrap_or(false);
         if repo.git_config_bool(&format!("remote.{}.annex-sync", remote.name)) == Some(false) {
             continue;
         }
@@ -223,17 +227,15 @@ fn cost(configured: Option<String>, otherwise: u32) -> u32 {
 /// When the git-annex branch cannot be read.
 pub fn special_remotes(repo: &Repository) -> Result<Vec<(RepoUuid, RemoteConfig)>, ReadError> {
     let log = UuidLog::parse(&repo.annex_branch().read(b"remote.log")?);
-    let entry = |(uuid, value): (&RepoUuid, &[u8])| {
-        Some((uuid.clone(), RemoteConfig::parse(value)?))
-    };
+    let entry = |(uuid, value): (&RepoUuid, &[u8])| Some((uuid.clone(), RemoteConfig::parse(value)?));
     Ok(log.iter().filter_map(entry).collect())
 }
 
 /// The name under which a special remote is enabled here, if it is.
 fn local_name(repo: &Repository, uuid: &RepoUuid) -> Option<String> {
-    remote_names(repo)
-        .into_iter()
-        .find(|name| repo.git_config_get(&format!("remote.{name}.annex-uuid")).as_deref() == Some(uuid.as_str()))
+    remote_names(repo).into_iter().find(|name| {
+        repo.git_config_get(&format!("remote.{name}.annex-uuid")).as_deref() == Some(uuid.as_str())
+    })
 }
 
 /// Every remote's name in the configuration, special ones included.

@@ -180,19 +180,27 @@ impl AccountThread {
                 Some(password)
             }
             Ok(None) => {
-                let sentence = format!("The password of {} is not kept on this computer.", account.jid.as_str());
+                let sentence =
+                    format!("The password of {} is not kept on this computer.", account.jid.as_str());
                 self.show(account, AccountState::NeedsYou, &sentence, 0);
                 self.board.raise(Problem {
                     needs_you: true,
                     action: Some(ProblemAction::EnterPassword),
-                    ..problem(ProblemCode::PasswordRefused, "account", sentence, "Enter it once more in the settings.")
+                    ..problem(
+                        ProblemCode::PasswordRefused,
+                        "account",
+                        sentence,
+                        "Enter it once more in the settings.",
+                    )
                 });
                 None
             }
             Err(error) => {
                 let sentence = format!("The account's password cannot be read: {error}.");
                 let hint = match error {
-                    SecretError::Locked | SecretError::Silent => "Unlock your keyring; the account connects by itself.",
+                    SecretError::Locked | SecretError::Silent => {
+                        "Unlock your keyring; the account connects by itself."
+                    }
                     _ => "Start a keyring (GNOME Keyring, KWallet), or log in with `--keyring file`.",
                 };
                 self.show(account, AccountState::Connecting, "Waiting for the keyring.", 0);
@@ -264,9 +272,10 @@ impl AccountThread {
             ConnectionState::NeedsPassword { .. } => {
                 (AccountState::NeedsYou, Some((ProblemCode::PasswordRefused, ProblemAction::EnterPassword)))
             }
-            ConnectionState::NeedsTrust { .. } => {
-                (AccountState::NeedsYou, Some((ProblemCode::CertificateRefused, ProblemAction::ReviewCertificate)))
-            }
+            ConnectionState::NeedsTrust { .. } => (
+                AccountState::NeedsYou,
+                Some((ProblemCode::CertificateRefused, ProblemAction::ReviewCertificate)),
+            ),
             ConnectionState::ServerLacks { .. } => {
                 (AccountState::NeedsYou, Some((ProblemCode::ServerLacks, ProblemAction::TryAgain)))
             }
@@ -289,7 +298,8 @@ impl AccountThread {
                 LoginCause::Untrusted { .. } => ProblemCode::CertificateRefused,
                 _ => ProblemCode::ServerUnreachable,
             };
-            let hint = "It is tried again by itself. Until then the folders look at their places now and then.";
+            let hint =
+                "It is tried again by itself. Until then the folders look at their places now and then.";
             self.board.raise(problem(code, account.jid.as_str(), sentence, hint));
         }
         if shown == AccountState::Online {

@@ -59,13 +59,25 @@ enum Pass {
 
 enum Act {
     /// Place a copy of this object.
-    File { object: PathBuf, executable: bool },
+    File {
+        object: PathBuf,
+        executable: bool,
+    },
     /// The same content stands at a path that is to be removed: move it.
-    Move { from: TreePath, known: FileStat, executable: bool },
+    Move {
+        from: TreePath,
+        known: FileStat,
+        executable: bool,
+    },
     /// Place these bytes.
-    Bytes { content: Vec<u8>, executable: bool },
+    Bytes {
+        content: Vec<u8>,
+        executable: bool,
+    },
     /// Place a link.
-    Link { target: Vec<u8> },
+    Link {
+        target: Vec<u8>,
+    },
     Remove,
     /// There is nothing to place for such an entry.
     Nothing,
@@ -179,7 +191,8 @@ impl Applier {
             PlaceError::Full(_) => (ProblemCode::DiskFull, "Make room on the disk; it goes on by itself."),
             _ => (ProblemCode::ReadOnly, "Give yourself permission to write there; it goes on by itself."),
         };
-        let sentence = format!("{} could not be put into the folder: {}.", path.to_string_lossy(), chain(&error));
+        let sentence =
+            format!("{} could not be put into the folder: {}.", path.to_string_lossy(), chain(&error));
         let mut fault = problem(code, "folder", sentence, hint);
         fault.needs_you = true;
         self.facts.send(Fact::Raise(fault)).ok();
@@ -218,7 +231,9 @@ fn next_round(
                         (None, None) => continue,
                     }
                 }
-                Content::Annexed { locked: true, .. } | Content::Link => Act::Link { target: blob(desk, entry)? },
+                Content::Annexed { locked: true, .. } | Content::Link => {
+                    Act::Link { target: blob(desk, entry)? }
+                }
                 Content::Git { .. } => Act::Bytes {
                     content: blob(desk, entry)?,
                     executable: entry.mode == EntryMode::Executable,
@@ -254,13 +269,12 @@ fn blob(desk: &Desk, entry: TreeEntry) -> Result<Vec<u8>, DeskError> {
     Ok(blob.content().to_vec())
 }
 
-fn act(
-    work: &Result<std::io::Result<WorkTree>, tributary_repo::repository::OpenError>,
-    task: &Task,
-) -> Done {
+fn act(work: &Result<std::io::Result<WorkTree>, tributary_repo::repository::OpenError>, task: &Task) -> Done {
     let work = match work {
         Ok(Ok(work)) => work,
-        Ok(Err(error)) => return Done::Failed(PlaceError::Io(std::io::Error::new(error.kind(), error.to_string()))),
+        Ok(Err(error)) => {
+            return Done::Failed(PlaceError::Io(std::io::Error::new(error.kind(), error.to_string())));
+        }
         Err(error) => return Done::Failed(PlaceError::Io(std::io::Error::other(error.to_string()))),
     };
     let path = &task.standing.path;

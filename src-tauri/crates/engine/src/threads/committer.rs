@@ -312,7 +312,10 @@ fn restore(desk: &mut crate::state::desk::Desk, gone: &BTreeSet<TreePath>) -> Re
             Content::Annexed { key, locked: false } => Some(key),
             _ => None,
         };
-        rows.push((entry.entry, Standing { path: path.clone(), key, known: None, reason: Reason::Arriving, leaves: None }));
+        rows.push((
+            entry.entry,
+            Standing { path: path.clone(), key, known: None, reason: Reason::Arriving, leaves: None },
+        ));
     }
     let standing: Vec<_> = rows.iter().map(|(_, row)| row.clone()).collect();
     desk.ledger.note_standing(&standing)?;

@@ -230,7 +230,8 @@ impl Conductor {
                 if count == 0 {
                     mind.problems.clear(ProblemCode::NotSynced, "");
                 } else {
-                    let sentence = format!("{count} things in the folder are not synced, such as {}.", examples[0]);
+                    let sentence =
+                        format!("{count} things in the folder are not synced, such as {}.", examples[0]);
                     let hint = "Sockets, devices and other repositories are left out. Move them elsewhere.";
                     mind.problems.raise(problem(ProblemCode::NotSynced, "things", sentence, hint));
                 }
@@ -272,7 +273,7 @@ impl Conductor {
                 self.plan(mind, vec![input]);
             }
             Ask::Hint(hint) => {
-                let known = self.desk.with(|desk| tips(desk)).await;
+                let known = self.desk.with(tips).await;
                 let heads_known = known.is_ok_and(|tips| hints::heads_match(&hint, &tips));
                 self.plan(mind, vec![Input::Hint { heads_known }]);
             }
@@ -314,18 +315,20 @@ impl Conductor {
 
     async fn places_changed(&self, mind: &mut Mind) {
         self.transferrer.shared.forget_remotes();
-        let (places, repositories, table) = (self.places.clone(), self.repositories.clone(), self.places.clone());
+        let (places, repositories, table) =
+            (self.places.clone(), self.repositories.clone(), self.places.clone());
         let read = tokio::task::spawn_blocking(move || repositories.with(|repo| places.read(repo)))
             .await
             .expect("reading the places does not panic");
-        let (before, now) = match read.map_err(|error| chain(&error)).and_then(|read| read.map_err(|error| chain(&error))) {
-            Ok(rows) => rows,
-            Err(error) => {
-                let hint = "Look at the remotes in `.git/config`.";
-                mind.problems.raise(problem(ProblemCode::Internal, "places", format!("{error}."), hint));
-                return;
-            }
-        };
+        let (before, now) =
+            match read.map_err(|error| chain(&error)).and_then(|read| read.map_err(|error| chain(&error))) {
+                Ok(rows) => rows,
+                Err(error) => {
+                    let hint = "Look at the remotes in `.git/config`.";
+                    mind.problems.raise(problem(ProblemCode::Internal, "places", format!("{error}."), hint));
+                    return;
+                }
+            };
         let mut inputs = Vec::new();
         for gone in before.iter().filter(|old| !now.iter().any(|new| new.id == old.id)) {
             inputs.push(Input::PlaceGone(gone.id));
@@ -396,7 +399,7 @@ impl Conductor {
             Effect::Announce => {
                 let (desk, engine, path) = (self.desk.clone(), self.engine.clone(), self.path.clone());
                 mind.jobs.spawn(async move {
-                    if let Some(state) = desk.with(|desk| folder_state(desk)).await {
+                    if let Some(state) = desk.with(folder_state).await {
                         engine.send(EngineFact::Announce { folder: path, state }).ok();
                     }
                 });
@@ -418,7 +421,7 @@ impl Conductor {
 
     /// Publishes our state, also when it is no news: others may have missed it.
     async fn announce(&self) {
-        if let Some(state) = self.desk.with(|desk| folder_state(desk)).await {
+        if let Some(state) = self.desk.with(folder_state).await {
             self.engine.send(EngineFact::Announce { folder: self.path.clone(), state }).ok();
         }
     }
@@ -488,7 +491,8 @@ impl Conductor {
             }
         }
         self.put_up_status(mind).await;
-        let (done, rest) = std::mem::take(&mut mind.waiters).into_iter().partition(|waiter| quiet(mind, waiter));
+        let (done, rest) =
+            std::mem::take(&mut mind.waiters).into_iter().partition(|waiter| quiet(mind, waiter));
         mind.waiters = rest;
         for waiter in Vec::<Waiter>::into_iter(done) {
             waiter.reply.send(Reply::Done { sentence: "Everything is where it should be.".into() }).ok();
@@ -510,7 +514,8 @@ impl Conductor {
 
 /// Our tips, as hints speak of them.
 fn tips(desk: &mut crate::state::desk::Desk) -> Result<hints::Tips, DeskError> {
-    let id = |oid: Option<tributary_repo::Oid>| oid.and_then(|oid| hints::ObjectId::from_bytes(oid.as_bytes()));
+    let id =
+        |oid: Option<tributary_repo::Oid>| oid.and_then(|oid| hints::ObjectId::from_bytes(oid.as_bytes()));
     let (branch, annex) = desk.tips()?;
     Ok(hints::Tips { branch: id(branch), annex: id(annex) })
 }

@@ -61,7 +61,9 @@ impl Dropper {
                     if entry.skip_worktree {
                         continue;
                     }
-                    if let Content::Annexed { key, locked: false } = tree::content_of(desk.repo.git(), entry.entry)? {
+                    if let Content::Annexed { key, locked: false } =
+                        tree::content_of(desk.repo.git(), entry.entry)?
+                    {
                         files.push((path, key));
                     }
                 }
@@ -83,7 +85,10 @@ impl Dropper {
         Ok(match last {
             None => Reply::Done { sentence: format!("{gone} files are only elsewhere now.") },
             Some((path, reason)) => refused(
-                format!("{} stays here: {reason}. {gone} others are only elsewhere now.", path.to_string_lossy()),
+                format!(
+                    "{} stays here: {reason}. {gone} others are only elsewhere now.",
+                    path.to_string_lossy()
+                ),
                 "Reach a place that has it, or lower numcopies, and try again.",
             ),
         })
@@ -149,7 +154,10 @@ impl Dropper {
 
     async fn here(&self) -> Option<RepoUuid> {
         let repositories = self.transferrer.repositories.clone();
-        tokio::task::spawn_blocking(move || repositories.with(|repo| repo.uuid().clone()).ok()).await.ok().flatten()
+        tokio::task::spawn_blocking(move || repositories.with(|repo| repo.uuid().clone()).ok())
+            .await
+            .ok()
+            .flatten()
     }
 
     /// Asks the places for copies until there are enough.

@@ -88,7 +88,8 @@ impl Fetcher {
     }
 
     fn fetch_and_merge(&self, remote: &GitRemote) -> Result<FetchResult, FetchFault> {
-        let fetched = self.repositories.with(|repo| fetch::fetch(repo.git(), remote, &no_meter, &self.cancel))?;
+        let fetched =
+            self.repositories.with(|repo| fetch::fetch(repo.git(), remote, &no_meter, &self.cancel))?;
         let changed = !fetched?.refs.is_empty();
         self.facts.send(Fact::Clear(ProblemCode::PlaceUnreachable, remote.name.clone())).ok();
         self.facts.send(Fact::Clear(ProblemCode::PlaceRefused, remote.name.clone())).ok();
@@ -116,7 +117,10 @@ impl Fetcher {
                     ..problem(
                         ProblemCode::ForgottenHistory,
                         &place.name,
-                        format!("The history at {} was forgotten with `git annex forget`, so it is not merged.", place.name),
+                        format!(
+                            "The history at {} was forgotten with `git annex forget`, so it is not merged.",
+                            place.name
+                        ),
                         "Run `git annex sync` in this folder to follow it. Nothing was changed or lost.",
                     )
                 }),
@@ -156,8 +160,12 @@ pub(crate) fn remote_fault(place: &str, error: &RemoteError) -> (Failure, Option
         RemoteError::Unreachable { .. } | RemoteError::NotRepository { .. } => {
             (ProblemCode::PlaceUnreachable, "It is tried again by itself when it is back.")
         }
-        RemoteError::Auth { .. } => (ProblemCode::PlaceRefused, "Check that your key or password for it is still right."),
-        RemoteError::ReadOnly { .. } => (ProblemCode::PlaceRefused, "Give yourself permission to write there."),
+        RemoteError::Auth { .. } => {
+            (ProblemCode::PlaceRefused, "Check that your key or password for it is still right.")
+        }
+        RemoteError::ReadOnly { .. } => {
+            (ProblemCode::PlaceRefused, "Give yourself permission to write there.")
+        }
         RemoteError::Full { .. } => (ProblemCode::PlaceFull, "Make room there; it goes on by itself."),
         RemoteError::Corrupt { .. } | RemoteError::Hostile { .. } => {
             (ProblemCode::CorruptRepository, "Run `git fsck` there. Nothing of it was taken.")
@@ -242,10 +250,15 @@ fn merge_at_desk(desk: &mut Desk, places: &Places, remote: Option<&str>) -> Resu
     Ok(brought)
 }
 
-fn merge_branch(desk: &mut Desk, remote: Option<&str>, brought: &mut Brought) -> Result<Vec<Key>, MergeFault> {
+fn merge_branch(
+    desk: &mut Desk,
+    remote: Option<&str>,
+    brought: &mut Brought,
+) -> Result<Vec<Key>, MergeFault> {
     let branch = desk.repo.branch().map_err(|error| MergeFault::Git(error.to_string()))?;
     let ours = desk.head;
-    let theirs = sync_branches::merge_candidates(desk.repo.git(), remote, &branch).map_err(DeskError::from)?;
+    let theirs =
+        sync_branches::merge_candidates(desk.repo.git(), remote, &branch).map_err(DeskError::from)?;
     if theirs.is_empty() {
         return Ok(vec![]);
     }

@@ -56,7 +56,10 @@ fn open() -> std::io::Result<AsyncFd<OwnedFd>> {
     // Route netlink is protocol 0, the family's default.
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
     bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
-    #[expect(deprecated, reason = "unsound only for types that lend their descriptor out; an OwnedFd keeps its own")]
+    #[expect(
+        deprecated,
+        reason = "unsound only for types that lend their descriptor out; an OwnedFd keeps its own"
+    )]
     AsyncFd::new(socket)
 }
 

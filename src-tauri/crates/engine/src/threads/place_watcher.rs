@@ -35,7 +35,10 @@ pub(crate) struct PlaceWatcher {
 
 /// Runs until told to stop.
 pub(crate) async fn run(watcher: PlaceWatcher, stop: CancellationToken) {
-    #[expect(deprecated, reason = "unsound only for types that lend their descriptor out; a File keeps its own")]
+    #[expect(
+        deprecated,
+        reason = "unsound only for types that lend their descriptor out; a File keeps its own"
+    )]
     let mounts = File::open(MOUNTS)
         .and_then(|file| AsyncFd::with_interest(file, Interest::PRIORITY | Interest::ERROR))
         .inspect_err(|error| tracing::info!(%error, "the mount table cannot be watched"))

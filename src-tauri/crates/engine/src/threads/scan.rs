@@ -127,7 +127,10 @@ mod tests {
         let mut odd: Vec<_> = walk.odd.iter().map(TreePath::to_string_lossy).collect();
         odd.sort();
         assert_eq!(odd, ["nested", "socket"]);
-        assert!(!entered.iter().any(|dir| dir.ends_with(".git")), "git's own writing would wake us all the time");
+        assert!(
+            !entered.iter().any(|dir| dir.ends_with(".git")),
+            "git's own writing would wake us all the time"
+        );
     }
 
     #[test]

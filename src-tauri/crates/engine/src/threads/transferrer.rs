@@ -5,7 +5,7 @@
 //! small contents share one visit and a large one does not fight with itself.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
@@ -16,8 +16,8 @@ use tributary_formats::tree_path::TreePath;
 use tributary_formats::uuid::RepoUuid;
 use tributary_planner::{Direction, Failure, Input, PlaceId, TransferResult};
 use tributary_remotes::{
-    ChunkRecords, ChunkSet, Download, FinishError, LocalSettings, Meter, PlaceError, RemoteName, RetrieveError,
-    SpecialRemote, StoreError, Unverifiable, Upload,
+    ChunkRecords, ChunkSet, Download, FinishError, LocalSettings, Meter, PlaceError, RemoteName,
+    RetrieveError, SpecialRemote, StoreError, Unverifiable, Upload,
 };
 use tributary_repo::annex_branch::LogChange;
 use tributary_repo::cancel::Cancel;
@@ -58,11 +58,14 @@ pub(crate) struct Transferrer {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// Held by the one who moves contents that way.
+type Lane = Arc<tokio::sync::Mutex<()>>;
+
 /// What transfers share.
 #[derive(Default)]
 pub(crate) struct Shared {
     remotes: Mutex<BTreeMap<PlaceId, Arc<dyn SpecialRemote>>>,
-    lanes: Mutex<BTreeMap<(PlaceId, Direction), Arc<tokio::sync::Mutex<()>>>>,
+    lanes: Mutex<BTreeMap<(PlaceId, Direction), Lane>>,
     /// Chunk log lines that have to be recorded before "present" is.
     chunks: Mutex<Vec<LogChange>>,
 }
@@ -78,7 +81,7 @@ impl Shared {
         self.remotes.lock().expect("no holder panics").clear();
     }
 
-    fn lane(&self, place: PlaceId, direction: Direction) -> Arc<tokio::sync::Mutex<()>> {
+    fn lane(&self, place: PlaceId, direction: Direction) -> Lane {
         self.lanes.lock().expect("no holder panics").entry((place, direction)).or_default().clone()
     }
 }
@@ -324,7 +327,11 @@ impl Transferrer {
                     let failed = contents_outcome(&error);
                     outcomes
                         .into_iter()
-                        .map(|outcome| if outcome.0 == TransferResult::Done { failed.clone() } else { outcome })
+                        .map(
+                            |outcome| {
+                                if outcome.0 == TransferResult::Done { failed.clone() } else { outcome }
+                            },
+                        )
                         .collect()
                 }
             }
@@ -364,9 +371,9 @@ impl Transferrer {
         match &remote.kind {
             RemoteKind::LocalPath(path) => Ok(GitContents::Local(Box::new(LocalContents::open(path, uuid)?))),
             RemoteKind::Ssh(url) => {
-                let opened = self.repositories.with(|repo| {
-                    SshContents::connect(repo.git(), url, repo.uuid(), uuid, &self.cancel)
-                });
+                let opened = self
+                    .repositories
+                    .with(|repo| SshContents::connect(repo.git(), url, repo.uuid(), uuid, &self.cancel));
                 match opened {
                     Ok(connected) => Ok(GitContents::Ssh(Box::new(connected?))),
                     Err(error) => Err(ContentsError::Local(std::io::Error::other(error.to_string()))),
@@ -384,17 +391,17 @@ impl Transferrer {
         let (Reach::Special { config, directory }, Some(uuid)) = (&place.reach, &place.uuid) else {
             return Err("It is no special remote".into());
         };
-        let repository = self
-            .repositories
-            .with(|repo| repo.uuid().clone())
-            .map_err(|error| chain(&error))?;
+        let repository = self.repositories.with(|repo| repo.uuid().clone()).map_err(|error| chain(&error))?;
         let settings = LocalSettings {
             name: RemoteName::new(&place.name),
             repository,
             directory: directory.clone(),
             marked: false,
             cost: None,
-            chunk_records: Arc::new(ChunkLogs { repositories: self.repositories.clone(), uuid: uuid.clone() }),
+            chunk_records: Arc::new(ChunkLogs {
+                repositories: self.repositories.clone(),
+                uuid: uuid.clone(),
+            }),
         };
         let remote: Arc<dyn SpecialRemote> =
             tributary_remotes::from_config(uuid, config, &settings).map_err(|error| chain(&error))?.into();
@@ -492,7 +499,7 @@ impl GitContents {
     fn store(
         &mut self,
         key: &Key,
-        source: &PathBuf,
+        source: &Path,
         name: &[u8],
         meter: &tributary_repo::cancel::Meter<'_>,
         cancel: &Cancel,
@@ -506,7 +513,7 @@ impl GitContents {
     fn retrieve(
         &mut self,
         key: &Key,
-        tmp: &PathBuf,
+        tmp: &Path,
         name: &[u8],
         meter: &tributary_repo::cancel::Meter<'_>,
         cancel: &Cancel,
@@ -598,7 +605,8 @@ fn no_room(store: &ObjectStore, key: &Key) -> Option<Outcome> {
     let size = key.size()?;
     let free = store.free_space().ok()?;
     (size > free).then(|| {
-        let said = format!("A file of {size} bytes does not fit on this computer, which has {free} bytes free");
+        let said =
+            format!("A file of {size} bytes does not fit on this computer, which has {free} bytes free");
         (TransferResult::NoSpace, Some(said))
     })
 }

@@ -48,7 +48,8 @@ pub(crate) async fn run(mut watcher: Watcher, stop: CancellationToken) {
     let handler = move |event: notify::Result<notify::Event>| {
         let seen = match event {
             // Our own reading opens files all the time.
-            Ok(event) if matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write)) => {
+            Ok(event) if matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write)) =>
+            {
                 return;
             }
             Ok(event) => Seen::Event(event),
@@ -179,7 +180,11 @@ impl Watcher {
         let Walk { found, odd } = walk;
         let changed = self
             .desk
-            .with(move |desk| if whole { scan::differences(desk, found) } else { scan::unlike_index(desk, found) })
+            .with(
+                move |desk| {
+                    if whole { scan::differences(desk, found) } else { scan::unlike_index(desk, found) }
+                },
+            )
             .await;
         self.changes.add(changed);
         if whole {
@@ -193,7 +198,8 @@ impl Watcher {
         tracing::warn!(%fault, "the folder cannot be watched");
         let full = matches!(fault.kind, notify::ErrorKind::MaxFilesWatch);
         let sentence = if full {
-            "This system allows too few folder watches, so the folder is looked through every minute instead.".into()
+            "This system allows too few folder watches, so the folder is looked through every minute instead."
+                .into()
         } else {
             format!("The folder cannot be watched ({fault}), so it is looked through every minute instead.")
         };

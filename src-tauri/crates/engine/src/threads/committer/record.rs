@@ -156,7 +156,13 @@ fn plan_file(desk: &mut Desk, item: &TakenIn, plan: &mut Plan) -> Result<(), Rec
     match waits {
         Some(key) => plan.unplaced.push((
             entry,
-            Standing { path: path.clone(), key, known: Some(item.stat), reason: Reason::Arriving, leaves: None },
+            Standing {
+                path: path.clone(),
+                key,
+                known: Some(item.stat),
+                reason: Reason::Arriving,
+                leaves: None,
+            },
         )),
         None => plan.placed.push((path.clone(), entry, item.stat)),
     }
@@ -186,9 +192,7 @@ fn keep_beside(
     plan: &mut Plan,
 ) -> Result<(), RecordError> {
     let (name, key) = match tree::content_of(desk.repo.git(), theirs).map_err(DeskError::from)? {
-        Content::Annexed { key, locked } => {
-            (variant::variant_path(path, &key), (!locked).then_some(key))
-        }
+        Content::Annexed { key, locked } => (variant::variant_path(path, &key), (!locked).then_some(key)),
         _ => (variant::variant_path_of_blob(path, &theirs.oid.to_string()), None),
     };
     plan.changes.push(TreeChange { path: name.clone(), entry: Some(theirs) });
@@ -212,7 +216,8 @@ fn plan_deletions(
     let mut missing = BTreeSet::new();
     let mut moved = BTreeSet::new();
     for path in gone {
-        let Some(entry) = desk.index.get(path.as_bytes()).copied().filter(|entry| !entry.skip_worktree) else {
+        let Some(entry) = desk.index.get(path.as_bytes()).copied().filter(|entry| !entry.skip_worktree)
+        else {
             continue;
         };
         match desk.work.stat(path).map_err(DeskError::WorkTree)? {
@@ -253,9 +258,8 @@ fn named_elsewhere(desk: &Desk, key: &Key, gone: &BTreeSet<TreePath>) -> Result<
 /// How the folder itself looks.
 fn root(desk: &Desk) -> Root {
     let top = desk.repo.work_dir();
-    let readable = std::fs::read_dir(top).map(|entries| {
-        entries.flatten().any(|entry| entry.file_name() != ".git")
-    });
+    let readable =
+        std::fs::read_dir(top).map(|entries| entries.flatten().any(|entry| entry.file_name() != ".git"));
     match readable {
         Err(_) => Root::Gone,
         Ok(_) if !desk.repo.git_dir().exists() => Root::Gone,
@@ -271,14 +275,8 @@ fn commit_plan(
     result: &mut Recorded,
 ) -> Result<(), RecordError> {
     let author = desk.repo.author();
-    let made = commit::commit_changes(
-        desk.repo.git(),
-        &mut plan.batch,
-        desk.head,
-        &plan.changes,
-        message,
-        &author,
-    )?;
+    let made =
+        commit::commit_changes(desk.repo.git(), &mut plan.batch, desk.head, &plan.changes, message, &author)?;
     if let Some(made) = made {
         let (deltas, keys) = desk.follow(made.commit)?;
         result.keys.extend(keys);

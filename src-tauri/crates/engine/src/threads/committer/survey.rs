@@ -36,7 +36,11 @@ fn identity_of_entry(stat: &IndexStat) -> Identity {
 }
 
 /// Who a file in the work tree is, in the widths of the index.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "git's index keeps 32 bits of each")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "git's index keeps 32 bits of each"
+)]
 pub(super) fn identity(stat: &FileStat) -> Identity {
     (stat.dev as u32, stat.ino as u32, stat.size as u32, (stat.mtime.0 as u32, stat.mtime.1))
 }

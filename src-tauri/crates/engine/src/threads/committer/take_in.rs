@@ -94,11 +94,9 @@ pub(super) fn take_in(repo: &Repository, survey: &Survey) -> Result<Taken, TakeI
     }
     for (path, stat) in &survey.links {
         match work.read_link(path) {
-            Ok(target) => taken.entries.push(TakenIn {
-                path: path.clone(),
-                stat: *stat,
-                becomes: link(path, target),
-            }),
+            Ok(target) => {
+                taken.entries.push(TakenIn { path: path.clone(), stat: *stat, becomes: link(path, target) })
+            }
             Err(_) => taken.again.push(path.clone()),
         }
     }

@@ -35,7 +35,7 @@ struct Counted {
 impl Conductor {
     /// Puts up the folder's status.
     pub(super) async fn put_up_status(&self, mind: &mut Mind) {
-        let counted = match self.desk.with(|desk| count(desk)).await {
+        let counted = match self.desk.with(count).await {
             Ok(counted) => counted,
             Err(error) => return self.desk_failed(mind, &error),
         };
@@ -113,7 +113,12 @@ impl Conductor {
             held: mind.seen.held,
             busy: waiting > 0 || !settled.idle || (counted.arriving > 0 && settled.pending_down.keys == 0),
             paused: mind.paused.clone(),
-            needs: mind.problems.list().iter().find(|problem| problem.needs_you).map(|problem| problem.sentence.clone()),
+            needs: mind
+                .problems
+                .list()
+                .iter()
+                .find(|problem| problem.needs_you)
+                .map(|problem| problem.sentence.clone()),
             complete: places
                 .iter()
                 .filter(|place| place.uuid.is_some() && place.has >= place.wants)
