@@ -75,8 +75,12 @@ fn command(verb: Verb) -> anyhow::Result<Command> {
             remote(folder(&dir)?, name, &what, contents)?
         }
         Verb::Remote(RemoteVerb::List { dir }) => Command::ListRemotes { folder: folder(&dir)? },
-        Verb::Remote(RemoteVerb::Remove { dir, name }) => Command::RemoveRemote { folder: folder(&dir)?, name },
-        Verb::Remote(RemoteVerb::Confirm { dir, name }) => Command::ConfirmPlace { folder: folder(&dir)?, name },
+        Verb::Remote(RemoteVerb::Remove { dir, name }) => {
+            Command::RemoveRemote { folder: folder(&dir)?, name }
+        }
+        Verb::Remote(RemoteVerb::Confirm { dir, name }) => {
+            Command::ConfirmPlace { folder: folder(&dir)?, name }
+        }
         Verb::Xmpp(XmppVerb::Login { jid, password_stdin, password_command, server, ca, pin, keyring }) => {
             login::command(jid, password_stdin, password_command, server, ca, pin, keyring)?
         }
@@ -106,7 +110,8 @@ fn command(verb: Verb) -> anyhow::Result<Command> {
 }
 
 fn remote(folder: String, name: String, what: &[String], contents: bool) -> anyhow::Result<Command> {
-    let special = what.iter().any(|word| word.starts_with("type=")) || what.iter().all(|word| is_parameter(word));
+    let special =
+        what.iter().any(|word| word.starts_with("type=")) || what.iter().all(|word| is_parameter(word));
     if !special {
         let [url] = what else { bail!("a git remote has one URL") };
         return Ok(Command::AddGitRemote { folder, name, url: place(url)?, contents });
@@ -124,7 +129,8 @@ fn remote(folder: String, name: String, what: &[String], contents: bool) -> anyh
 }
 
 fn is_parameter(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(key, _)| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric()))
+    word.split_once('=')
+        .is_some_and(|(key, _)| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric()))
 }
 
 /// A URL as it is; a path of this machine from the root, since the engine stands elsewhere.
@@ -169,8 +175,11 @@ mod tests {
     #[test]
     fn parameters_make_a_special_remote() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let special = remote("/f".into(), "d".into(), &words("type=directory directory=/x encryption=none"), false);
-        assert!(matches!(special.unwrap(), Command::AddSpecialRemote { parameters, .. } if parameters.len() == 3));
+        let special =
+            remote("/f".into(), "d".into(), &words("type=directory directory=/x encryption=none"), false);
+        assert!(
+            matches!(special.unwrap(), Command::AddSpecialRemote { parameters, .. } if parameters.len() == 3)
+        );
         let git = remote("/f".into(), "h".into(), &words("/x/y.git"), true);
         assert!(matches!(git.unwrap(), Command::AddGitRemote { contents: true, .. }));
         assert!(remote("/f".into(), "h".into(), &words("/x /y"), false).is_err());

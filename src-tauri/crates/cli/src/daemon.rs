@@ -32,8 +32,7 @@ pub(crate) async fn run() -> ExitCode {
 async fn try_run() -> anyhow::Result<()> {
     let home = Home::from_environment()?;
     start_log(&home)?;
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let engine = Engine::start(home).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
     tokio::select! {

@@ -82,7 +82,9 @@ fn text(reply: &Reply) -> String {
             .collect(),
         Reply::Login { report } => login(report),
         Reply::Whereis { file, key: None, .. } => format!("{file} is in the folder's history itself."),
-        Reply::Whereis { file, places, .. } if places.is_empty() => format!("Nobody is on record to have {file}."),
+        Reply::Whereis { file, places, .. } if places.is_empty() => {
+            format!("Nobody is on record to have {file}.")
+        }
         Reply::Whereis { file, places, .. } => {
             let names: Vec<_> = places
                 .iter()
@@ -128,7 +130,8 @@ fn folder_text(folder: &FolderStatus) -> String {
             PlaceKind::GitWithContents | PlaceKind::Storage => "place",
             PlaceKind::Computer => "computer",
         };
-        let away = if place.reachable || place.kind == PlaceKind::Computer { "" } else { ", does not answer" };
+        let away =
+            if place.reachable || place.kind == PlaceKind::Computer { "" } else { ", does not answer" };
         text += &match place.wants {
             0 => format!("  {} ({kind}{away})\n", place.name),
             wants => format!("  {} ({kind}{away}): {} of {wants} files\n", place.name, place.has),
@@ -169,7 +172,9 @@ fn event_text(event: &Event) -> Option<String> {
     Some(match event {
         Event::StateChanged { sentence, .. } => sentence.clone(),
         Event::CommitMade { folder, changes } => format!("{folder}: {changes} changes kept"),
-        Event::ChangesArrived { folder, from, files } if from.is_empty() => format!("{folder}: {files} files arrived"),
+        Event::ChangesArrived { folder, from, files } if from.is_empty() => {
+            format!("{folder}: {files} files arrived")
+        }
         Event::ChangesArrived { folder, from, files } => {
             format!("{folder}: {files} files arrived from {}", from.join(", "))
         }
