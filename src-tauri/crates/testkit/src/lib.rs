@@ -33,6 +33,6 @@ pub use port::free_port;
 pub use process::{Finished, Process, run, run_within};
 pub use sandbox::Sandbox;
 pub use seed::seed;
-pub use snapshot::{Entry, Snapshot, differences, snapshot};
+pub use snapshot::{Entry, Snapshot, differences, snapshot, try_snapshot};
 pub use sshd::Sshd;
 pub use tray::{TrayItem, TrayMenuEntry};

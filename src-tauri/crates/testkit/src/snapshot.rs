@@ -60,11 +60,18 @@ pub type Snapshot = BTreeMap<Vec<u8>, Entry>;
 /// When something in it cannot be read.
 #[track_caller]
 pub fn snapshot(dir: &Path) -> Snapshot {
+    try_snapshot(dir).unwrap_or_else(|cause| panic!("cannot read {}: {cause}", dir.display()))
+}
+
+/// As [`snapshot`], of a folder that somebody changes meanwhile.
+///
+/// # Errors
+///
+/// When something in it cannot be read: mostly it was just replaced or moved, and a later look tells.
+pub fn try_snapshot(dir: &Path) -> io::Result<Snapshot> {
     let mut found = Snapshot::new();
-    if let Err(cause) = read_into(&mut found, dir, b"") {
-        panic!("cannot read {}: {cause}", dir.display());
-    }
-    found
+    read_into(&mut found, dir, b"")?;
+    Ok(found)
 }
 
 fn read_into(found: &mut Snapshot, dir: &Path, prefix: &[u8]) -> io::Result<()> {
