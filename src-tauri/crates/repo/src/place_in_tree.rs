@@ -191,8 +191,13 @@ impl WorkTree {
         let made = prepared.stat()?;
         let done = match expected {
             Expected::Absent => swap::put_new(&spot, &prepared.made)?,
+            // What was replaced is where the new file was, and is deleted with it.
             Expected::Version(known) => swap::put_over(&spot, &prepared.made, &known, &made)?,
         };
+        if done == swap::Swapped::Done && expected == Expected::Absent {
+            // Nothing under the old name is ours to delete any more.
+            prepared.made.keep().map_err(io::Error::from)?;
+        }
         match done {
             swap::Swapped::Done => {
                 // The rename moved ctime. Should an edit have followed already, the data of the version placed show it.

@@ -142,8 +142,8 @@ impl ObjectStore {
     fn place_made(&self, made: NamedTempFile, key: &Key) -> io::Result<PathBuf> {
         let made = made.into_temp_path();
         let object = self.move_in(key, |object| fs::rename(&made, object))?;
-        // It has another name now, and must not be looked for under the old one.
-        std::mem::forget(made);
+        // It has another name now; nothing under the old one is ours to delete.
+        made.keep().map_err(io::Error::from)?;
         Ok(object)
     }
 

@@ -1,5 +1,8 @@
 //! A file that was renamed to another extension keeps its key, for git-annex too.
 
+// Clippy lets tests unwrap, but not the functions that tests are made of.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 
 use tributary_formats::key::Key;

@@ -1,5 +1,8 @@
 //! Repositories made, adopted and refused, with git and git-annex as judges.
 
+// Clippy lets tests unwrap, but not the functions that tests are made of.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -171,7 +174,7 @@ fn an_unreadable_folder_is_told_apart() {
     let sandbox = Sandbox::new();
     let path = sandbox.join("folder");
     let repo = Repository::create(&path, &setup(false)).unwrap();
-    fs::set_permissions(repo.git_dir(), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(repo.git_dir(), fs::Permissions::from_mode(0o000)).unwrap();
     let error = open_error(&path);
     fs::set_permissions(repo.git_dir(), fs::Permissions::from_mode(0o755)).unwrap();
     assert!(matches!(error, OpenError::Unreadable { .. }), "{error}");
@@ -199,10 +202,11 @@ fn git_annexs_own_states_are_told_apart() {
         annex.init(&watched, "watched");
         Repository::open(&watched).unwrap();
         annex.annex(&watched, ["assistant"]);
-        eventually(ASSISTANT, "the assistant is seen", || match Repository::open(&watched) {
-            Err(OpenError::AssistantRunning { pid }) => Some(assert!(pid > 1, "its process is named")),
+        let pid = eventually(ASSISTANT, "the assistant is seen", || match Repository::open(&watched) {
+            Err(OpenError::AssistantRunning { pid }) => Some(pid),
             _ => None,
         });
+        assert!(pid > 1, "its process is named");
         annex.annex(&watched, ["assistant", "--stop"]);
         eventually(ASSISTANT, "the assistant has gone", || Repository::open(&watched).ok());
     }

@@ -1,5 +1,8 @@
 //! Files placed in and removed from the work tree: edits win, links are not followed.
 
+// Clippy lets tests unwrap, but not the functions that tests are made of.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;

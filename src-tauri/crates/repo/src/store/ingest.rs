@@ -135,7 +135,7 @@ fn keep(
 
 /// How the key comes about.
 enum Naming<'a> {
-    Hash { hasher: KeyHasher, file_name: &'a [u8], store: &'a ObjectStore },
+    Hash { hasher: Box<KeyHasher>, file_name: &'a [u8], store: &'a ObjectStore },
     Given(Key),
 }
 
@@ -147,7 +147,7 @@ impl<'a> Naming<'a> {
         stat: Option<&FileStat>,
     ) -> Result<Self, IngestError> {
         if let Some(hasher) = KeyHasher::new(backend) {
-            return Ok(Naming::Hash { hasher, file_name, store });
+            return Ok(Naming::Hash { hasher: Box::new(hasher), file_name, store });
         }
         match (backend, stat) {
             (Backend::Worm, Some(stat)) => {
