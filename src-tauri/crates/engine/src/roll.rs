@@ -30,6 +30,8 @@ use crate::threads::committer::{self, Committer};
 use crate::threads::conductor::{self, Conductor};
 use crate::threads::dropper::Dropper;
 use crate::threads::fetcher::Fetcher;
+use crate::threads::housekeeper::{self, Housekeeper};
+use crate::threads::merger::{self, Merger};
 use crate::threads::place_watcher::{self, PlaceWatcher};
 use crate::threads::pusher::Pusher;
 use crate::threads::recorder::Recorder;
@@ -65,13 +67,14 @@ pub(crate) async fn start_folder(
     let path = path.to_owned();
     let places = Places::default();
     let (top, table) = (path.clone(), places.clone());
-    let (desk, uuid, description) = tokio::task::spawn_blocking(move || {
+    let (desk, uuid, description, git_dir) = tokio::task::spawn_blocking(move || {
         let desk = Desk::open(&top)?;
         table.read(&desk.repo)?;
         let uuid = desk.repo.uuid().clone();
         let log = UuidLog::parse(&desk.repo.annex_branch().read(b"uuid.log").map_err(DeskError::from)?);
         let description = log.get(&uuid).map(description::unescape).unwrap_or_default();
-        Ok::<_, StartError>((desk, uuid, description))
+        let git_dir = desk.repo.git_dir().to_owned();
+        Ok::<_, StartError>((desk, uuid, description, git_dir))
     })
     .await
     .expect("opening a folder does not panic")?;
@@ -152,12 +155,24 @@ pub(crate) async fn start_folder(
         repositories: repositories.clone(),
         places: places.clone(),
         facts: facts.clone(),
-        apply,
+        apply: apply.clone(),
         paused: is_paused,
         answers: answered,
         description,
     };
     spawn.thread("committer", committer::run(committer, stop.clone()));
+    let merger = Merger {
+        git_dir: git_dir.clone(),
+        desk: desk.clone(),
+        repositories: repositories.clone(),
+        places: places.clone(),
+        facts: facts.clone(),
+        apply,
+    };
+    spawn.thread("merger", merger::run(merger, stop.clone()));
+    let keeper =
+        Housekeeper { git_dir, places: places.clone(), changes: changes.clone(), cancel: cancel.clone() };
+    spawn.thread("housekeeper", housekeeper::run(keeper, stop.clone()));
     let watcher = Watcher {
         top: path.clone(),
         desk: desk.clone(),

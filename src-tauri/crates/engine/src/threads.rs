@@ -6,6 +6,8 @@ pub(crate) mod committer;
 pub(crate) mod conductor;
 pub(crate) mod dropper;
 pub(crate) mod fetcher;
+pub(crate) mod housekeeper;
+pub(crate) mod merger;
 pub(crate) mod network_watcher;
 pub(crate) mod place_watcher;
 pub(crate) mod pusher;

@@ -31,5 +31,5 @@ pub mod transport;
 pub mod tree;
 mod syscall;
 
-pub use git2::Oid;
+pub use git2::{ObjectType, Oid};
 pub use repository::Repository;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tributary_planner::{Channel, Config, Direction, Effect, Input, Origin, Planner, Round};
+use tributary_planner::{Channel, Config, Direction, Effect, Input, Origin, Planner, Round, Why};
 use tributary_repo::index::IndexError;
 use tributary_status::{Event, Failure, HeldAnswer, ProblemAction, ProblemCode, Reply};
 use tributary_xmpp::hints;
@@ -481,6 +481,9 @@ impl Conductor {
         {
             return;
         }
+        if unsettled_problem(mind) || self.failing(mind) {
+            return;
+        }
         if self.arriving().await > 0 || !self.inbox.is_empty() {
             return;
         }
@@ -499,6 +502,23 @@ impl Conductor {
         }
     }
 
+    /// Whether a place that answers does not take or give what it should. One that does not answer is not waited for.
+    fn failing(&self, mind: &Mind) -> bool {
+        let rows = self.places.rows();
+        let away = |id| {
+            let name = rows.iter().find(|row| row.id == id).map(|row| row.name.as_str());
+            mind.problems.list().iter().any(|problem| {
+                problem.code == ProblemCode::PlaceUnreachable && Some(problem.subject.as_str()) == name
+            })
+        };
+        let settled = mind.planner.settled();
+        settled.failed.iter().any(|(_, place, _)| !away(*place))
+            || settled
+                .waiting_for
+                .iter()
+                .any(|(place, why)| matches!(why, Why::Full | Why::Person) && !away(*place))
+    }
+
     fn desk_failed(&self, mind: &mut Mind, error: &DeskError) {
         let sentence = format!("The folder's repository cannot be used: {}.", chain(error));
         let hint = "Run `git fsck` in the folder. Nothing was changed.";
@@ -510,6 +530,21 @@ impl Conductor {
     fn publish(&self, event: Event) {
         self.board.publish(event);
     }
+}
+
+/// Whether something of this folder itself is not as it should be: changes that could not be taken in or placed.
+fn unsettled_problem(mind: &Mind) -> bool {
+    mind.problems.list().iter().any(|problem| {
+        matches!(
+            problem.code,
+            ProblemCode::Unreadable
+                | ProblemCode::ReadOnly
+                | ProblemCode::DiskFull
+                | ProblemCode::FolderGone
+                | ProblemCode::CorruptRepository
+                | ProblemCode::Internal
+        )
+    })
 }
 
 /// Our tips, as hints speak of them.

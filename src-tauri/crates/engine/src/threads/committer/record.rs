@@ -5,12 +5,12 @@ use std::collections::{BTreeSet, HashSet};
 use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
 use tributary_formats::variant;
-use tributary_repo::Oid;
 use tributary_repo::commit::{self, CommitError, TreeChange};
 use tributary_repo::index::IndexEntry;
 use tributary_repo::object_batch::ObjectBatch;
 use tributary_repo::stat::FileStat;
 use tributary_repo::tree::{self, Content, EntryMode, TreeEntry};
+use tributary_repo::{ObjectType, Oid};
 
 use super::take_in::{Becomes, TakenIn};
 use crate::state::deletions::{self, Root, Verdict};
@@ -131,6 +131,13 @@ fn plan_file(desk: &mut Desk, item: &TakenIn, plan: &mut Plan) -> Result<(), Rec
         plan.again.push(path.clone());
         return Ok(());
     }
+    if desk.index.under(path.as_bytes()).any(|(_, below)| below.skip_worktree) {
+        // Others have a directory here. It keeps the path; the file goes on under a name of its own, which the watcher
+        // sees.
+        step_aside(desk, item, now)?;
+        return Ok(());
+    }
+    keep_files_in_the_way(desk, path, plan)?;
     let entry = entry_of(&mut plan.batch, item)?;
     let before = desk.index.get(path.as_bytes()).copied();
     let standing = desk.ledger.standing(path).map_err(DeskError::from)?;
@@ -165,6 +172,42 @@ fn plan_file(desk: &mut Desk, item: &TakenIn, plan: &mut Plan) -> Result<(), Rec
             },
         )),
         None => plan.placed.push((path.clone(), entry, item.stat)),
+    }
+    Ok(())
+}
+
+/// Renames a file that stands where others have a directory to the name that a conflict would give it.
+fn step_aside(desk: &Desk, item: &TakenIn, now: Option<FileStat>) -> Result<(), RecordError> {
+    let Some(stat) = now else { return Ok(()) };
+    let name = match &item.becomes {
+        Becomes::Annexed { key, .. } | Becomes::Pointer { key, .. } | Becomes::Locked { key, .. } => {
+            variant::variant_path(&item.path, key)
+        }
+        Becomes::InGit { data, .. } | Becomes::Link { target: data } => {
+            let oid = Oid::hash_object(ObjectType::Blob, data)
+                .map_err(|error| RecordError::Object(error.to_string()))?;
+            variant::variant_path_of_blob(&item.path, &oid.to_string())
+        }
+    };
+    // Whatever came in between is looked at when the watcher sees it.
+    if let Err(error) = desk.work.rename_known(&item.path, &name, stat) {
+        tracing::warn!(%error, "a file in the way of a directory could not be renamed");
+    }
+    Ok(())
+}
+
+/// Files of others that were not placed yet, where a directory stands here, get a name of their own.
+fn keep_files_in_the_way(desk: &Desk, path: &TreePath, plan: &mut Plan) -> Result<(), RecordError> {
+    let mut above = path.parent();
+    while let Some(dir) = above {
+        if let Some(entry) = desk.index.get(dir.as_bytes()).copied().filter(|entry| entry.skip_worktree)
+            && let Some(standing) = desk.ledger.standing(&dir).map_err(DeskError::from)?
+            && !plan.removed.contains(&dir)
+        {
+            keep_beside(desk, &dir, entry.entry, &standing, plan)?;
+            plan.removed.push(dir.clone());
+        }
+        above = dir.parent();
     }
     Ok(())
 }

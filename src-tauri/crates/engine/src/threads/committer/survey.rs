@@ -58,8 +58,8 @@ pub(super) fn survey(desk: &mut Desk, batch: Vec<TreePath>) -> Result<Survey, De
         match stat {
             None => gone(desk, path, &mut found)?,
             Some(stat) if stat.is_dir() => {
-                // A file that became a directory.
-                if desk.index.get(path.as_bytes()).is_some() {
+                // A file that became a directory. One that is not placed yet is kept beside what is in the directory.
+                if desk.index.get(path.as_bytes()).is_some_and(|entry| !entry.skip_worktree) {
                     found.gone.push(path);
                 }
             }
