@@ -203,6 +203,8 @@ impl Engine {
                 Ok(folder) => {
                     let folder = Arc::new(folder);
                     self.folders.insert(folder.clone());
+                    // The status may have been up before: whoever waits for both looks again.
+                    self.publish(Event::FolderChanged { folder: path.display().to_string() });
                     if self
                         .board
                         .snapshot()
