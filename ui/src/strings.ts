@@ -163,6 +163,7 @@ export const t = {
 
   addPlaceTitle: (folder: string) => `Where should ${folder} wait for the other computers?`,
   placeKinds: {
+    what: "What kind of place",
     gitPath: "A drive or network folder",
     gitPathHint: "All your computers can open it. Names, history and files go there.",
     gitSsh: "A server over SSH",
@@ -195,6 +196,7 @@ export const t = {
     intro: "Files go straight between your computers, or wait in a place of yours. Nothing of ours runs in the middle.",
     step: (n: number) => `Step ${n} of 2`,
     folder: "Folder",
+    how: "New, or known elsewhere",
     startNew: "Start new",
     startNewHint: "Makes the folder, or takes in what is there. An existing git-annex folder is used as it is.",
     join: "I already use this on another computer",
