@@ -183,9 +183,10 @@ impl Conductor {
 
     async fn take(&mut self, fact: Fact, mind: &mut Mind) {
         match fact {
-            Fact::Planner(inputs) => {
+            Fact::Planner(mut inputs) => {
                 if inputs.iter().any(|input| matches!(input, Input::Heads { .. })) {
                     mind.index_due.get_or_insert_with(|| Instant::now() + INDEX_PAUSE);
+                    self.refresh_heads(&mut inputs).await;
                 }
                 self.plan(mind, inputs);
             }
@@ -246,6 +247,18 @@ impl Conductor {
                 self.changes.hurry();
             }
             Fact::Ask(ask) => self.ask(ask, mind).await,
+        }
+    }
+
+    /// Two threads that move the branches may overtake each other on their way here, and a planner that believes in heads
+    /// of the past would push for ever. So it is told what is, not what was.
+    async fn refresh_heads(&self, inputs: &mut [Input]) {
+        // Heads that cannot be read now are a fault that every other visit to the desk reports.
+        let Ok(now) = self.desk.with(|desk| facts::heads(desk)).await else { return };
+        for input in inputs {
+            if let Input::Heads { heads, .. } = input {
+                *heads = now;
+            }
         }
     }
 

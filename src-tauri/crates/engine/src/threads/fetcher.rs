@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
-use tributary_planner::{Failure, FetchResult, Input, Origin, PlaceId};
+use tributary_planner::{Failure, FetchResult, Heads, Input, Origin, PlaceId};
 use tributary_repo::annex_branch::MergeError as AnnexMergeError;
 use tributary_repo::cancel::{Cancel, no_meter};
 use tributary_repo::commit::CommitError;
@@ -206,8 +206,10 @@ pub(crate) fn merge_from(
     remote: Option<&str>,
 ) -> Result<Brought, MergeFault> {
     let open_failed = |error: tributary_repo::repository::OpenError| MergeFault::Desk(error.into());
+    // Before the git-annex branch moves: a merge of it alone is news for the other places too.
+    let before = desk.here(|desk| facts::heads(desk))?;
     repositories.with(merge_annex_branches).map_err(open_failed)??;
-    desk.here(|desk| merge_at_desk(desk, places, remote))
+    desk.here(|desk| merge_at_desk(desk, places, remote, before))
 }
 
 fn merge_annex_branches(repo: &Repository) -> Result<(), MergeFault> {
@@ -218,10 +220,14 @@ fn merge_annex_branches(repo: &Repository) -> Result<(), MergeFault> {
     Ok(())
 }
 
-fn merge_at_desk(desk: &mut Desk, places: &Places, remote: Option<&str>) -> Result<Brought, MergeFault> {
+fn merge_at_desk(
+    desk: &mut Desk,
+    places: &Places,
+    remote: Option<&str>,
+    before: Heads,
+) -> Result<Brought, MergeFault> {
     let mut brought = Brought::default();
     let mut keys: Vec<Key> = Vec::new();
-    let heads_before = facts::heads(desk)?;
     for attempt in 0.. {
         if attempt == TRIES {
             return Err(CommitError::Raced.into());
@@ -240,7 +246,7 @@ fn merge_at_desk(desk: &mut Desk, places: &Places, remote: Option<&str>) -> Resu
     keys.sort_unstable();
     keys.dedup();
     let heads = facts::heads(desk)?;
-    brought.moved = heads != heads_before || !keys.is_empty();
+    brought.moved = heads != before || !keys.is_empty();
     if !keys.is_empty() {
         brought.inputs.push(Input::Contents(facts::of_keys(desk, places, &keys, false)?));
     }
