@@ -34,6 +34,9 @@ async fn host() -> (Connection, UnboundedReceiver<String>) {
     (bus.build().await.expect("a bus of our own"), items)
 }
 
+/// Pictures: width, height, ARGB.
+type Pixmaps = Vec<(i32, i32, Vec<u8>)>;
+
 #[zbus::proxy(
     interface = "org.kde.StatusNotifierItem",
     default_path = "/StatusNotifierItem",
@@ -45,9 +48,9 @@ trait Seen {
     #[zbus(property)]
     fn status(&self) -> zbus::Result<String>;
     #[zbus(property)]
-    fn tool_tip(&self) -> zbus::Result<(String, Vec<(i32, i32, Vec<u8>)>, String, String)>;
+    fn tool_tip(&self) -> zbus::Result<(String, Pixmaps, String, String)>;
     #[zbus(property)]
-    fn icon_pixmap(&self) -> zbus::Result<Vec<(i32, i32, Vec<u8>)>>;
+    fn icon_pixmap(&self) -> zbus::Result<Pixmaps>;
     fn activate(&self, x: i32, y: i32) -> zbus::Result<()>;
 }
 
