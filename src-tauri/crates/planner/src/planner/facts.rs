@@ -114,8 +114,11 @@ impl Planner {
     fn fetch_ended(&mut self, place: PlaceId, result: FetchResult, now: Instant) {
         let Some(known) = self.places.get_mut(&place) else { return };
         let answered = known.exchange.fetch_ended(place, self.heads, result, &self.config, now);
-        if let FetchResult::Done { changed: true, .. } = result {
+        if let FetchResult::Done { changed: true, holds } = result {
             self.looking.activity(&self.config, now);
+            if holds == Some(self.heads) {
+                self.relay.was_forwarded(&self.config, now);
+            }
         }
         let unreachable = matches!(result, FetchResult::Failed(Failure::Unreachable));
         self.heard_from(place, answered, unreachable, now);

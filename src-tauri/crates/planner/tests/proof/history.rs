@@ -1,9 +1,7 @@
 //! Histories without their bytes: a branch is the set of commits it reaches, and the git-annex branch is the set of
 //! lines that union merges have left.
 //!
-//! Merging is a join. Real merge commits are new commits, so two computers that merge the same two tips hold different
-//! tips and have to merge once more; `Merges::New` is that worst case. `Merges::Equal` is a repository that gives equal
-//! merges equal ids; it has finitely many states, which the exhaustive search needs.
+//! Merging is a join. What differs is what merge commits are called, see [`Merges`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,12 +14,16 @@ pub type Vertex = usize;
 /// An edit: one path got one new content, at one node.
 pub type EditId = usize;
 /// Commits that are told apart by nothing but that they were made separately.
-pub type CommitId = u32;
+pub type CommitId = u64;
 
-/// Whether merge and record commits have ids of their own.
+/// What merge commits are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Merges {
+    /// By what they reach: no two tips reach the same. It has finitely many states, which the exhaustive search needs.
     Equal,
+    /// By their parents: who merges the same two makes the same commit. This is what our repositories do.
+    ByParents,
+    /// Each merge is a commit of its own: what git does, and so a folder of ours among computers that run git-annex.
     New,
 }
 
@@ -103,6 +105,8 @@ impl Branch {
             *self = other.clone();
             return Moved::Forwarded;
         }
+        let mut parents = [self.digest, other.digest];
+        parents.sort_unstable();
         let mut reach = (*self.reach).clone();
         reach.edits.extend(&other.reach.edits);
         reach.commits.extend(&other.reach.commits);
@@ -110,7 +114,7 @@ impl Branch {
             let ours = reach.lines.entry(*site).or_insert(*line);
             *ours = (*ours).max(*line);
         }
-        reach.commits.extend(next.id());
+        reach.commits.extend(next.merge(parents));
         *self = Self::of(reach);
         Moved::Merged
     }
@@ -168,10 +172,21 @@ pub struct Commits {
 }
 
 impl Commits {
+    /// The id of a commit that nobody else makes.
     fn id(&mut self) -> Option<CommitId> {
-        (self.merges == Merges::New).then(|| {
+        (self.merges != Merges::Equal).then(|| {
             self.next += 1;
             self.next
         })
+    }
+
+    fn merge(&mut self, parents: [u64; 2]) -> Option<CommitId> {
+        if self.merges != Merges::ByParents {
+            return self.id();
+        }
+        let mut hasher = DefaultHasher::new();
+        parents.hash(&mut hasher);
+        // Counted ids stay below this.
+        Some(hasher.finish() | 1 << 63)
     }
 }

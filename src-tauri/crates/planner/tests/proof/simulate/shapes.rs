@@ -12,13 +12,13 @@ const GRAPHS: u64 = 200;
 /// Vertices that a random graph has at most, where nothing else is said.
 const VERTICES: usize = 50;
 
-/// Every shape, by all four combinations of XMPP and kind of merge, in trouble.
+/// Walks through a shape in trouble, with and without XMPP and with each kind of merge.
 fn walk(graph: &Graph, seed: u64) {
-    for (xmpp, merges) in
-        [(true, Merges::New), (false, Merges::New), (true, Merges::Equal), (false, Merges::Equal)]
-    {
-        let graph = graph.clone();
-        Walk { graph, seed, xmpp, merges, edits: 6, trouble: true }.run();
+    for xmpp in [true, false] {
+        for merges in [Merges::New, Merges::ByParents, Merges::Equal] {
+            let graph = graph.clone();
+            Walk { graph, seed, xmpp, merges, edits: 6, trouble: true }.run();
+        }
     }
 }
 
@@ -65,7 +65,7 @@ fn random_graphs_converge() {
         let mut rng = StdRng::seed_from_u64(seed);
         let size = rng.random_range(2..=vertices);
         let graph = Graph::random(size, &mut rng);
-        let merges = if rng.random_bool(0.7) { Merges::New } else { Merges::Equal };
+        let merges = [Merges::New, Merges::ByParents][rng.random_range(0..2)];
         let (xmpp, trouble) = (rng.random_bool(0.6), rng.random_bool(0.8));
         Walk { graph, seed, xmpp, merges, edits: rng.random_range(1..8), trouble }.run();
     }
