@@ -1,5 +1,5 @@
 //! Small graphs, every interleaving: `stateright` walks through all states that the edits and the faults of a budget
-//! can lead to. What is walked through always, and what only when `TRIBUTARY_FULL` is set, is said by each
+//! can lead to. What is walked through always, and what only when `TRIBUTARY_EXHAUST` is set, is said by each
 //! test; the numbers of states are in the README.
 
 mod model;
@@ -29,7 +29,7 @@ fn has_direct_link(graph: &Graph) -> bool {
 }
 
 fn is_full() -> bool {
-    std::env::var_os("TRIBUTARY_FULL").is_some()
+    std::env::var_os("TRIBUTARY_EXHAUST").is_some()
 }
 
 /// Two nodes that meet at a point for names and another one for contents: the smallest set-up that people have.

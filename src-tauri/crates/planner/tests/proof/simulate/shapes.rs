@@ -7,8 +7,8 @@ use super::walk::Walk;
 use crate::graph::Graph;
 use crate::history::Merges;
 
-/// Random graphs walked through where nothing else is said.
-const GRAPHS: u64 = 200;
+/// Random graphs walked through where nothing else is said, and with `TRIBUTARY_FULL`.
+const GRAPHS: [u64; 2] = [200, 2000];
 /// Vertices that a random graph has at most, where nothing else is said.
 const VERTICES: usize = 50;
 
@@ -57,9 +57,10 @@ fn islands_with_a_carried_drive_converge() {
 fn random_graphs_converge() {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
     let vertices = number("TRIBUTARY_SIM_VERTICES").map_or(VERTICES, |most| most as usize);
+    let full = std::env::var_os("TRIBUTARY_FULL").is_some();
     let seeds = match number("TRIBUTARY_SIM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("TRIBUTARY_SIM_GRAPHS").unwrap_or(GRAPHS),
+        None => 0..number("TRIBUTARY_SIM_GRAPHS").unwrap_or(GRAPHS[usize::from(full)]),
     };
     for seed in seeds {
         let mut rng = StdRng::seed_from_u64(seed);
