@@ -128,15 +128,15 @@ impl Graph {
         })
     }
 
-    /// What branch and git-annex branch are at: in the nodes, and what the points offer to the next who asks.
+    /// What branch and git-annex branch are at, in the nodes and at the points.
     #[track_caller]
     fn histories(&self) -> Vec<(String, String)> {
-        let at = |dir: &PathBuf, name: &str| git(&self.sandbox, dir, &["rev-parse", "--verify", name]);
-        let nodes = self.members.iter().map(|member| &member.dir);
-        let nodes = nodes.map(|dir| (at(dir, "refs/heads/master"), at(dir, "refs/heads/git-annex")));
-        let points = self.points.iter();
-        let points = points.map(|dir| (at(dir, "refs/heads/synced/master"), at(dir, "refs/heads/git-annex")));
-        nodes.chain(points).collect()
+        // A branch that is not there yet is an empty line.
+        let at = |dir: &PathBuf, name: &str| {
+            git(&self.sandbox, dir, &["for-each-ref", "--format=%(objectname)", name])
+        };
+        let repositories = self.members.iter().map(|member| &member.dir).chain(&self.points);
+        repositories.map(|dir| (at(dir, "refs/heads/master"), at(dir, "refs/heads/git-annex"))).collect()
     }
 
     #[track_caller]

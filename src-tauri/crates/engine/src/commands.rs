@@ -20,6 +20,10 @@ use crate::engine::Engine;
 /// # Errors
 /// What happened, why, and what to do.
 pub(crate) async fn run(engine: &Arc<Engine>, command: Command) -> Result<Reply, Failure> {
+    if !matches!(command, Command::ShowWindow | Command::Quit) {
+        // Right after a start a folder would be said to be none. One that hangs (a dead mount) does not hold up the rest.
+        tokio::time::timeout(STARTING, engine.folders_started()).await.ok();
+    }
     match command {
         Command::Status { folder } => status(engine, folder.as_deref()),
         Command::AddFolder { folder, description } => {

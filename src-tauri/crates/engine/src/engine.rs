@@ -288,6 +288,31 @@ impl Engine {
         }
     }
 
+    /// Ends when every configured folder runs, or has a status that says why it does not.
+    pub(crate) async fn folders_started(&self) {
+        let mut events = self.subscribe();
+        loop {
+            let snapshot = self.snapshot();
+            let cannot = |path: &Path| {
+                snapshot
+                    .folders
+                    .iter()
+                    .any(|status| status.uuid.is_empty() && Path::new(&status.path) == path)
+            };
+            let config = self.configuration();
+            if config
+                .folders
+                .iter()
+                .all(|known| self.folders.get(&known.path).is_some() || cannot(&known.path))
+            {
+                return;
+            }
+            if matches!(events.recv().await, Err(broadcast::error::RecvError::Closed)) {
+                return;
+            }
+        }
+    }
+
     /// The running folder at this path, or why there is none.
     pub(crate) fn folder(&self, path: &Path) -> Result<Arc<crate::folder::Folder>, Failure> {
         if let Some(folder) = self.folders.get(path) {

@@ -158,6 +158,7 @@ impl Committer {
             other => other,
         };
         let gone = std::mem::take(&mut carried.gone);
+        let kept = gone.clone();
         let message = format!("tributary in {}", self.description);
         let places = self.places.clone();
         let recorded = self
@@ -169,7 +170,8 @@ impl Committer {
                 Ok::<_, RecordError>((recorded, facts, heads))
             })
             .await;
-        let (recorded, facts, heads) = recorded?;
+        // What was not committed is not forgotten: nothing but a scan would find it gone again.
+        let (recorded, facts, heads) = recorded.inspect_err(|_| carried.gone.extend(kept))?;
         let Recorded { commit, changes, again, postponed, held, conflicts, to_apply, .. } = recorded;
         self.changes.add(again);
         carried.gone.extend(postponed);
@@ -200,12 +202,12 @@ impl Committer {
     }
 
     async fn answer(&self, answer: HeldAnswer, carried: &mut Carried) {
-        carried.held = false;
         match answer {
             HeldAnswer::Delete => self.batch(vec![], Deletions::Meant, carried).await,
             HeldAnswer::Restore => {
                 let gone = std::mem::take(&mut carried.gone);
                 carried.moved.clear();
+                carried.held = false;
                 if let Err(error) = self.desk.with(move |desk| restore(desk, &gone)).await {
                     tracing::warn!(%error, "deleted files could not be put back");
                 }
