@@ -1,1 +1,10 @@
-fn main() {}
+//! Bad input: each cause gives one Problem that says what happened and what to do; nothing is lost, and the rest goes
+//! on.
+
+#[path = "../member.rs"]
+mod member;
+
+mod account;
+mod disk;
+mod places;
+mod repositories;
