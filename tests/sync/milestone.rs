@@ -3,9 +3,8 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 
 use tributary_testkit::{Entry, OddFiles, Snapshot, snapshot};
 
@@ -17,6 +16,8 @@ const FILES: usize = 60;
 const FILES_FULL: usize = 2_000;
 /// One in so many files is edited, moved, deleted, in each round. Fewer deletions than a person is asked about.
 const EVERY: usize = 12;
+/// What a moved file keeps of its name, so that the new one is not too long, bytes.
+const LONGEST_END: usize = 200;
 
 #[test]
 fn a_bare_repository_and_a_directory() {
@@ -68,11 +69,7 @@ fn change(side: &Side) {
         let mut content = fs::read(place(grown)).expect("read");
         content.extend(b"and some more");
         fs::write(place(grown), content).expect("edit");
-        let mut moved = place(renamed).into_os_string().into_vec();
-        moved.truncate(moved.len().min(side.folder.as_os_str().len() + 100));
-        moved.extend(b" moved by ");
-        moved.extend(who.as_bytes());
-        fs::rename(place(renamed), PathBuf::from(std::ffi::OsString::from_vec(moved))).expect("rename");
+        fs::rename(place(renamed), place(&moved_by(&who, renamed))).expect("rename");
         fs::remove_file(place(deleted)).expect("delete");
         let mode = fs::metadata(place(marked)).expect("stat").permissions().mode();
         fs::set_permissions(place(marked), fs::Permissions::from_mode(mode ^ 0o111)).expect("chmod");
@@ -84,6 +81,14 @@ fn change(side: &Side) {
         .expect("some of the files are in a folder");
     fs::rename(whole.path(), side.folder.join(format!("folder of {}", who.display()))).expect("rename");
     side.write(&format!("new/in/{}", who.display()), b"new");
+}
+
+/// Another name in the same folder. Its end stays, and with it the extension that is a part of the key: without that,
+/// git-annex would have another key for the same content when it looks at the file anew.
+fn moved_by(who: &OsStr, path: &[u8]) -> Vec<u8> {
+    let (folder, name) = path.split_at(path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1));
+    let end = &name[name.len().saturating_sub(LONGEST_END)..];
+    [folder, b"moved by ", who.as_bytes(), b" ", end].concat()
 }
 
 /// Changes the same file, and different ones, on both sides before either hears of the other.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tributary_testkit::xmpp_servers::{Prosody, XmppServer as _};
 use tributary_testkit::{
-    Annex, Node, Sandbox, Snapshot, Sshd, annex_versions, differences, eventually, need_all, snapshot,
+    Annex, Node, Sandbox, Snapshot, Sshd, annex_versions, differences, eventually, need_all, run, snapshot,
     try_snapshot, within,
 };
 
@@ -73,6 +73,7 @@ impl Scene {
         let side = |name: &str| {
             let builder =
                 Node::builder(Path::new(env!("CARGO_BIN_EXE_trib")), &sandbox.join(format!("{name}.home")));
+            let builder = builder.env("TRIBUTARY_LOG", "info");
             let builder = match &sshd {
                 Some(sshd) => builder.adjust(|machine| sshd.configure(machine)),
                 None => builder,
@@ -95,7 +96,13 @@ impl Scene {
         fs::create_dir_all(self.place().join("store")).expect("our own folder can be written");
         let mut command = self.sandbox.command("git");
         command.args(["init", "-q", "--bare"]).arg(&bare);
-        tributary_testkit::run(command).ok();
+        run(command).ok();
+        if self.point == Point::BehindSshd {
+            // Its owner makes it hold contents: over ssh nobody else can.
+            let mut command = self.sandbox.command("git-annex");
+            command.current_dir(&bare).args(["init", "point"]);
+            run(command).ok();
+        }
     }
 
     /// The URL of the bare repository.
@@ -117,7 +124,8 @@ impl Scene {
                 a.remote_add(&["names", &url]);
                 a.remote_add(&["store", "type=directory", &store, "encryption=none"]);
             }
-            Point::BareWithContents | Point::BehindSshd => a.remote_add(&["names", &url, "--contents"]),
+            Point::BareWithContents => a.remote_add(&["names", &url, "--contents"]),
+            Point::BehindSshd => a.remote_add(&["names", &url]),
         }
         a.wait();
         b.trib([OsStr::new("clone"), OsStr::new(&url), b.folder.as_os_str()]);

@@ -136,7 +136,8 @@ impl OddFiles {
     /// The top (empty) and some folders in it, each as a prefix that ends in `/`.
     fn folders(&self, rng: &mut StdRng) -> Vec<Vec<u8>> {
         let mut folders = vec![Vec::new()];
-        for number in 0..self.count / 10 {
+        // Numbers that no file has: a folder and a file cannot have the same name.
+        for number in (self.count..).take(self.count / 10) {
             let parent = folders.choose(rng).expect("the top is a folder");
             // Deeper than this, a path with long names would pass the system's limit.
             if parent.iter().filter(|byte| **byte == b'/').count() < 8 {
