@@ -28,9 +28,9 @@ fn the_step_that_failed_is_named() {
     let (one, other) = (server(), server());
     let member = Member::start(&sandbox, "a");
     let refused = login(&member.node, &one, "wrong", one.ca());
-    assert_eq!(failed_step(&member, &refused), "Password");
+    assert_eq!(failed_step(&member, &refused), "Password refused");
     let untrusted = login(&member.node, &one, PASSWORD, other.ca());
-    assert_eq!(failed_step(&member, &untrusted), "Certificate");
+    assert_eq!(failed_step(&member, &untrusted), "Certificate refused");
     assert!(untrusted.stdout().contains("--pin"), "how to trust it all the same: {untrusted}");
     login(&member.node, &one, PASSWORD, one.ca()).ok();
     assert_eq!(member.node.json(["status"])["account"]["jid"], format!("{USER}@{}", one.domain()));
@@ -49,7 +49,7 @@ fn a_certificate_that_is_over_or_for_another_is_refused() {
     for options in [over, foreign] {
         let server = Prosody::start_with(domain, &[(USER, PASSWORD)], options);
         let refused = login(&member.node, &server, PASSWORD, server.ca());
-        assert_eq!(failed_step(&member, &refused), "Certificate", "{refused}");
+        assert_eq!(failed_step(&member, &refused), "Certificate refused", "{refused}");
     }
 }
 
@@ -64,8 +64,8 @@ fn a_server_that_is_not_there_is_named() {
         member.node.trib(all.iter().chain(args))
     };
     // `.invalid` never resolves: RFC 2606.
-    assert_eq!(failed_step(&member, &log_in(&[])), "Server found");
-    assert_eq!(failed_step(&member, &log_in(&["--server", &nobody])), "Connected");
+    assert_eq!(failed_step(&member, &log_in(&[])), "Server not found");
+    assert_eq!(failed_step(&member, &log_in(&["--server", &nobody])), "Not reached");
     let missing = sandbox.join("no such file");
     let refused = log_in(&["--server", &nobody, "--ca", text(&missing)]);
     assert_eq!(refused.code(), Some(1), "an authority that is not there is no authority: {refused}");

@@ -79,7 +79,9 @@ fn a_read_only_folder_is_said_and_healed() {
     fs::create_dir_all(&b.dir).expect("mkdir");
     let Some(disk) = Mounted::new(&b.dir, &["-t", "tmpfs", "-o", "size=32m", "tmpfs"]) else { return };
     a.add().remote("hub", &[text(&hub)]).store(&store).write("one", "1").wait();
-    b.clone_from(&hub).store(&store).wait();
+    b.clone_from(&hub);
+    b.git(&["config", "annex.diskreserve", "100 kilobytes"]);
+    b.store(&store).wait();
     disk.again("ro");
     a.write("two", "2").wait();
     b.sync();

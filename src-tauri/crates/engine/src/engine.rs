@@ -288,23 +288,16 @@ impl Engine {
         }
     }
 
-    /// Ends when every configured folder runs, or has a status that says why it does not.
+    /// Ends when every configured folder runs and shows how it is, or shows why it does not run.
     pub(crate) async fn folders_started(&self) {
         let mut events = self.subscribe();
         loop {
             let snapshot = self.snapshot();
-            let cannot = |path: &Path| {
-                snapshot
-                    .folders
-                    .iter()
-                    .any(|status| status.uuid.is_empty() && Path::new(&status.path) == path)
+            let told = |known: &FolderConfig| {
+                let status = snapshot.folders.iter().find(|status| Path::new(&status.path) == known.path);
+                status.is_some_and(|status| status.uuid.is_empty() || self.folders.get(&known.path).is_some())
             };
-            let config = self.configuration();
-            if config
-                .folders
-                .iter()
-                .all(|known| self.folders.get(&known.path).is_some() || cannot(&known.path))
-            {
+            if self.configuration().folders.iter().all(told) {
                 return;
             }
             if matches!(events.recv().await, Err(broadcast::error::RecvError::Closed)) {
