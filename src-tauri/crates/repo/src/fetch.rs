@@ -43,9 +43,11 @@ pub fn fetch(
     match &remote.kind {
         RemoteKind::LocalPath(path) => {
             let there = local::open(remote, path)?;
-            let offered = tracked(remote, local::list(remote, &there)?);
+            let listed = local::list(remote, &there);
+            let offered = tracked(remote, local::unless_gone(remote, &there, listed)?);
             let tips = news(&before, &offered);
-            match local::fetch_objects(git, remote, &there, &tips, meter, cancel)? {
+            let copied = local::fetch_objects(git, remote, &there, &tips, meter, cancel);
+            match local::unless_gone(remote, &there, copied)? {
                 Direct::Done(()) => update(git, &before, &offered),
                 Direct::LeaveToGit => fetch_with_git(git, remote, &before, meter, cancel),
             }

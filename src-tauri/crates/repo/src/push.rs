@@ -83,7 +83,8 @@ pub fn push(
     let outcomes = match &remote.kind {
         RemoteKind::LocalPath(path) if !has_pre_push_hook(git) => {
             let there = local::open(remote, path)?;
-            match local::push(git, remote, &there, &resolved, meter, cancel)? {
+            let pushed = local::push(git, remote, &there, &resolved, meter, cancel);
+            match local::unless_gone(remote, &there, pushed)? {
                 Direct::Done(outcomes) => outcomes,
                 Direct::LeaveToGit => push_with_git(git, remote, &resolved, meter, cancel)?,
             }

@@ -95,7 +95,9 @@ impl Fetcher {
         self.facts.send(Fact::Clear(ProblemCode::PlaceRefused, remote.name.clone())).ok();
         let name = remote.name.clone();
         let brought = merge_from(&self.desk, &self.repositories, &self.places, Some(&name))?;
-        self.facts.send(Fact::Clear(ProblemCode::ForgottenHistory, name.clone())).ok();
+        for code in [ProblemCode::ForgottenHistory, ProblemCode::CorruptRepository] {
+            self.facts.send(Fact::Clear(code, name.clone())).ok();
+        }
         let moved = brought.moved;
         deliver(brought, &self.facts, &self.apply);
         let holds = self.desk.here(|desk| {

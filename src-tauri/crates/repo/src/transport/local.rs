@@ -47,6 +47,22 @@ pub(crate) fn open(remote: &GitRemote, path: &Path) -> Result<git2::Repository, 
     })
 }
 
+/// A drive that is pulled out in the middle looks like a damaged repository, or like one without branches: whether it
+/// is still there is asked before anybody believes either.
+pub(crate) fn unless_gone<T>(
+    remote: &GitRemote,
+    there: &git2::Repository,
+    result: Result<T, RemoteError>,
+) -> Result<T, RemoteError> {
+    if matches!(result, Err(RemoteError::Unreachable { .. } | RemoteError::Cancelled | RemoteError::Local(_))) {
+        return result;
+    }
+    match there.path().join("objects").symlink_metadata() {
+        Ok(_) => result,
+        Err(cause) => Err(RemoteError::Unreachable { name: remote.name.clone(), said: cause.to_string() }),
+    }
+}
+
 /// All refs of a repository but HEAD and other special ones; by name.
 pub(crate) fn list(
     remote: &GitRemote,
