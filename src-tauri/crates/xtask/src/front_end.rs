@@ -36,8 +36,10 @@ pub fn install() -> Result<()> {
     if modified(&ui.join("node_modules/.package-lock.json"))?.is_some_and(|installed| installed >= wanted) {
         return Ok(());
     }
-    println!("Installing the front end's packages (npm ci).");
-    process::run(npm(&["ci", "--no-audit", "--no-fund"]).current_dir(&ui))
+    println!("Installing the front end's packages, as its lock file has them.");
+    // Not `npm ci`: it fails when the lock file lacks a native package of some other platform, as it does when it was
+    // made against a mirror that does not have them all. The lock file is obeyed and left alone here too.
+    process::run(npm(&["install", "--no-save", "--no-audit", "--no-fund"]).current_dir(&ui))
 }
 
 /// `npm` with these arguments.

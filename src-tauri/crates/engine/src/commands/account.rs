@@ -130,25 +130,26 @@ fn account_of(config: &AccountConfig, tag: &str) -> Result<Account, Failure> {
     })
 }
 
-/// The steps as a person sees them.
-const STEPS: [(LoginStep, &str); 6] = [
-    (LoginStep::NameLookup, "Server found"),
-    (LoginStep::Connect, "Connected"),
-    (LoginStep::Tls, "Encrypted"),
-    (LoginStep::Certificate, "Certificate"),
-    (LoginStep::Password, "Password"),
-    (LoginStep::Session, "Session"),
+/// The steps as a person sees them: when they hold or were not tried, and when they failed.
+const STEPS: [(LoginStep, &str, &str); 6] = [
+    (LoginStep::NameLookup, "Server found", "Server not found"),
+    (LoginStep::Connect, "Connected", "Not reached"),
+    (LoginStep::Tls, "Encrypted", "Not encrypted"),
+    (LoginStep::Certificate, "Certificate", "Certificate refused"),
+    (LoginStep::Password, "Password", "Password refused"),
+    (LoginStep::Session, "Session", "Session refused"),
 ];
 
 fn report(fault: Option<&LoginFault>) -> LoginReport {
     let steps = STEPS
         .iter()
-        .map(|(step, label)| {
+        .map(|(step, held, failed)| {
             let (outcome, detail) = match fault {
                 Some(fault) if *step == fault.step => (StepOutcome::Failed, fault.to_string()),
                 Some(fault) if *step > fault.step => (StepOutcome::NotTried, String::new()),
                 _ => (StepOutcome::Held, String::new()),
             };
+            let label = if outcome == StepOutcome::Failed { failed } else { held };
             LoginStepReport { label: (*label).into(), outcome, detail }
         })
         .collect();

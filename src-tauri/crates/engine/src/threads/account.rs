@@ -132,7 +132,8 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
             },
             () = keyring => {
                 if let Some((account, store, pause)) = waiting.take() {
-                    match thread.kept_password(&account, &store).await {
+                    let asked = thread.kept_password(&account, &store);
+                    match stop.run_until_cancelled(asked).await.flatten() {
                         Some(password) => online = Some(thread.log_in(account, &password)),
                         None => {
                             let next = (pause * 2).clamp(KEYRING_PAUSE.0, KEYRING_PAUSE.1);

@@ -164,11 +164,12 @@ impl Conductor {
                 for keys in keys.chunks(FACTS_AT_ONCE) {
                     contents.push(Input::Contents(facts::of_keys(desk, &places, keys, false)?));
                 }
-                Ok::<_, DeskError>((contents, facts::heads(desk)?))
+                Ok::<_, DeskError>((contents, facts::heads(desk)?, committed_at(desk)))
             })
             .await;
         match told {
-            Ok((contents, heads)) => {
+            Ok((contents, heads, newest)) => {
+                mind.last_change = newest.map(crate::state::problems::moment);
                 let mut inputs: Vec<_> =
                     self.places.rows().iter().map(|row| Input::PlaceKnown(row.for_planner())).collect();
                 inputs.push(Input::Heads { heads, origin: Origin::Local });
@@ -543,6 +544,12 @@ impl Conductor {
     fn publish(&self, event: Event) {
         self.board.publish(event);
     }
+}
+
+/// When the newest commit was made, seconds since 1970.
+fn committed_at(desk: &crate::state::desk::Desk) -> Option<i64> {
+    let commit = desk.repo.git().find_commit(desk.head?).ok()?;
+    Some(commit.time().seconds())
 }
 
 /// Whether something of this folder itself is not as it should be: changes that could not be taken in or placed.
