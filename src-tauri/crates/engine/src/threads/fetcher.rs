@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
 use tributary_planner::{Failure, FetchResult, Heads, Input, Origin, PlaceId};
-use tributary_repo::annex_branch::MergeError as AnnexMergeError;
+use tributary_repo::annex_branch::{MergeError as AnnexMergeError, MergeOutcome};
 use tributary_repo::cancel::{Cancel, no_meter};
 use tributary_repo::commit::CommitError;
 use tributary_repo::merge::{self, Merged};
@@ -70,6 +70,8 @@ pub(crate) struct Brought {
     pub(crate) from: Vec<String>,
     /// What both sides had changed.
     pub(crate) conflicts: Vec<(TreePath, Vec<TreePath>)>,
+    /// Whether a merge commit was made, and not only what others made taken over.
+    made_merge: bool,
     /// Whether anything moved.
     pub(crate) moved: bool,
 }
@@ -210,16 +212,16 @@ pub(crate) fn merge_from(
     let open_failed = |error: tributary_repo::repository::OpenError| MergeFault::Desk(error.into());
     // Before the git-annex branch moves: a merge of it alone is news for the other places too.
     let before = desk.here(|desk| facts::heads(desk))?;
-    repositories.with(merge_annex_branches).map_err(open_failed)??;
-    desk.here(|desk| merge_at_desk(desk, places, remote, before))
+    let annex = repositories.with(merge_annex_branches).map_err(open_failed)??;
+    let made = matches!(annex, MergeOutcome::Merged(_));
+    desk.here(|desk| merge_at_desk(desk, places, remote, before, made))
 }
 
-fn merge_annex_branches(repo: &Repository) -> Result<(), MergeFault> {
+fn merge_annex_branches(repo: &Repository) -> Result<MergeOutcome, MergeFault> {
     let branch = repo.annex_branch();
     let tips = branch.tips().map_err(|error| MergeFault::Git(error.to_string()))?;
     let commits: Vec<Oid> = tips.into_iter().map(|tip| tip.commit).collect();
-    branch.merge(&commits, unix_now())?;
-    Ok(())
+    Ok(branch.merge(&commits, unix_now())?)
 }
 
 fn merge_at_desk(
@@ -227,8 +229,9 @@ fn merge_at_desk(
     places: &Places,
     remote: Option<&str>,
     before: Heads,
+    annex_merge_made: bool,
 ) -> Result<Brought, MergeFault> {
-    let mut brought = Brought::default();
+    let mut brought = Brought { made_merge: annex_merge_made, ..Brought::default() };
     let mut keys: Vec<Key> = Vec::new();
     for attempt in 0.. {
         if attempt == TRIES {
@@ -253,7 +256,8 @@ fn merge_at_desk(
         brought.inputs.push(Input::Contents(facts::of_keys(desk, places, &keys, false)?));
     }
     if brought.moved {
-        brought.inputs.push(Input::Heads { heads, origin: Origin::Merged });
+        let origin = if brought.made_merge { Origin::Merged } else { Origin::Forwarded };
+        brought.inputs.push(Input::Heads { heads, origin });
     }
     Ok(brought)
 }
@@ -282,6 +286,7 @@ fn merge_branch(
     let (_, keys) = desk.follow(target)?;
     brought.from = authors(desk, ours, &theirs);
     if let Merged::Merge { conflicts, .. } = merged {
+        brought.made_merge = true;
         brought.conflicts.extend(conflicts.into_iter().map(|conflict| (conflict.path, conflict.variants)));
     }
     Ok(keys)
