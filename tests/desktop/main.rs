@@ -1,0 +1,10 @@
+//! The desktop program in a session of its own: X server, tray host, notification daemon and keyring are the real ones.
+//!
+//! What a person sees is read where it is shown: the tray over D-Bus, notifications where the daemon gets them, the
+//! window through WebKit's own driver, the password with `secret-tool`. Pictures of every view are left in `shots/`
+//! beside the built program.
+
+mod shell;
+mod tray;
+mod web_driver;
+mod window;
