@@ -88,7 +88,13 @@ fn read_into(found: &mut Snapshot, dir: &Path, prefix: &[u8]) -> io::Result<()> 
         } else if kind.is_symlink() {
             found.insert(path, Entry::Link(fs::read_link(entry.path())?.into_os_string().into_vec()));
         } else if kind.is_file() {
-            found.insert(path, read_file(&entry.path())?);
+            match read_file(&entry.path()) {
+                // It was removed since it was listed: a folder that is being synced is read too.
+                Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+                read => {
+                    found.insert(path, read?);
+                }
+            }
         } else {
             found.insert(path, Entry::Other);
         }
