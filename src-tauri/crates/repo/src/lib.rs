@@ -24,12 +24,13 @@ pub mod push;
 pub mod refs;
 pub mod remote;
 pub mod repository;
+pub mod stale_locks;
 pub mod stat;
 pub mod store;
 pub mod sync_branches;
+mod syscall;
 pub mod transport;
 pub mod tree;
-mod syscall;
 
 pub use git2::{ObjectType, Oid};
 pub use repository::Repository;

@@ -16,7 +16,7 @@ use tributary_repo::place_in_tree::WorkTree;
 use tributary_repo::refs::{self, RefError};
 use tributary_repo::repository::OpenError;
 use tributary_repo::tree::{self, Content, EntryMode, TreeDelta, TreeEntry, TreeError};
-use tributary_repo::{Oid, Repository};
+use tributary_repo::{Oid, Repository, stale_locks};
 
 use super::ledger::{FileContent, FileRow, Followed, Ledger, LedgerError, Reason, Standing};
 use super::wishes::Wishes;
@@ -113,6 +113,7 @@ impl Desk {
     /// When the repository cannot or must not be used.
     pub fn open(path: &Path) -> Result<Self> {
         let repo = Repository::open(path)?;
+        stale_locks::clear(repo.git_dir(), stale_locks::OURS);
         let state = repo.state_dir();
         std::fs::create_dir_all(&state).map_err(DeskError::WorkTree)?;
         let ledger = Ledger::open(&state.join("state.db"))?;

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use tributary_repo::Repository;
 use tributary_repo::repository::OpenError;
+use tributary_repo::{Repository, stale_locks};
 
 /// Most handles that are kept while nobody uses them.
 const IDLE: usize = 3;
@@ -32,6 +32,11 @@ impl Repositories {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Removes git's locks in our repository that a killed process left. Called when something was refused.
+    pub fn clear_locks(&self) {
+        stale_locks::clear(&self.0.path.join(".git"), stale_locks::OURS);
     }
 
     /// Does something with a handle. Blocks: to be called on a blocking thread.

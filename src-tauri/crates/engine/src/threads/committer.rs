@@ -39,7 +39,7 @@ use crate::state::repositories::Repositories;
 const BUSY_PAUSE: Duration = Duration::from_secs(2);
 
 /// Pause before what could not be read or stored is tried again.
-const FAULT_PAUSE: Duration = Duration::from_secs(10);
+const FAULT_PAUSE: Duration = Duration::from_secs(3);
 
 /// Most names that a problem or a status lists.
 const EXAMPLES: usize = 100;
@@ -113,6 +113,8 @@ impl Committer {
         let kept = batch.clone();
         if let Err(error) = self.try_batch(batch, deletions, carried).await {
             tracing::warn!(%error, "a batch was not committed");
+            let repositories = self.repositories.clone();
+            tokio::task::spawn_blocking(move || repositories.clear_locks()).await.ok();
             let (code, hint) = match &error {
                 BatchError::Record(RecordError::Commit(_)) | BatchError::TakeIn(_) if full(&error) => {
                     (ProblemCode::DiskFull, "Make room on the disk; it goes on by itself.")

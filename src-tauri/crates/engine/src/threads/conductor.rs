@@ -219,7 +219,8 @@ impl Conductor {
                 if count == 0 {
                     mind.problems.clear(ProblemCode::DeletionsHeld, "");
                 } else {
-                    let hint = "Say `trib held DIR --restore` or `--delete`, or answer in the window.";
+                    let hint = "Put them back, or delete them everywhere: in the window, or with \
+                                `trib held DIR --restore` or `--delete`.";
                     let mut held = problem(ProblemCode::DeletionsHeld, "deletions", reason, hint);
                     held.needs_you = true;
                     held.action = Some(ProblemAction::AnswerDeletions);
@@ -459,7 +460,11 @@ impl Conductor {
         mind.index_due = None;
         match self.desk.with(|desk| desk.index.write()).await {
             Ok(()) => mind.problems.clear(ProblemCode::Internal, "index"),
-            Err(IndexError::Locked) => mind.index_due = Some(Instant::now() + INDEX_RETRY),
+            Err(IndexError::Locked) => {
+                let repositories = self.repositories.clone();
+                tokio::task::spawn_blocking(move || repositories.clear_locks()).await.ok();
+                mind.index_due = Some(Instant::now() + INDEX_RETRY);
+            }
             Err(error) => {
                 let sentence = format!("Git's index could not be written: {}.", chain(&error));
                 let hint = "It is tried again. If it stays, run `git status` in the folder.";

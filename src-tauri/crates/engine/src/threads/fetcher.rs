@@ -112,6 +112,7 @@ impl Fetcher {
 
     fn failed(&self, place: &PlaceRow, fault: &FetchFault) -> FetchResult {
         tracing::info!(place = place.name, fault = chain(fault), "a fetch failed");
+        self.repositories.clear_locks();
         let (failure, problem) = match fault {
             FetchFault::Remote(error) => remote_fault(&place.name, error),
             FetchFault::Merge(MergeFault::AnnexBranch(AnnexMergeError::Transition { .. })) => (

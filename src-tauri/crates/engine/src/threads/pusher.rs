@@ -6,8 +6,8 @@
 use tributary_planner::{Failure, Heads, Input, PushResult};
 use tributary_repo::cancel::{Cancel, no_meter};
 use tributary_repo::push::{self, Pushed, RefOutcome};
-use tributary_repo::refs;
-use tributary_repo::remote::{GitRemote, RemoteError};
+use tributary_repo::remote::{GitRemote, RemoteError, RemoteKind};
+use tributary_repo::{refs, stale_locks};
 use tributary_status::ProblemCode;
 
 use crate::folder_facts::{Fact, FactSender};
@@ -29,7 +29,14 @@ impl Pusher {
     pub(crate) async fn push(self, place: PlaceRow, wanted: Heads) {
         let Reach::Git(remote) = place.reach.clone() else { return };
         let this = self.clone();
-        let ended = tokio::task::spawn_blocking(move || this.push_blocking(&remote)).await;
+        let ended = tokio::task::spawn_blocking(move || {
+            let ended = this.push_blocking(&remote);
+            if !matches!(ended, Ok((_, PushResult::Done { .. }))) {
+                this.clear_locks(&remote);
+            }
+            ended
+        })
+        .await;
         let (pushed, result) = match ended.expect("pushing does not panic") {
             Ok(done) => done,
             Err(error) => {
@@ -44,6 +51,15 @@ impl Pusher {
         }
         let input = Input::PushEnded { place: place.id, pushed, result };
         self.facts.send(Fact::Planner(vec![input])).ok();
+    }
+
+    /// A process that was killed may have left a lock there, or here, that would refuse every push from now on.
+    fn clear_locks(&self, remote: &GitRemote) {
+        if let RemoteKind::LocalPath(path) = &remote.kind {
+            let inside = path.join(".git");
+            stale_locks::clear(if inside.is_dir() { &inside } else { path }, stale_locks::SHARED);
+        }
+        self.repositories.clear_locks();
     }
 
     fn push_blocking(&self, remote: &GitRemote) -> Result<(Heads, PushResult), RemoteError> {

@@ -1,10 +1,12 @@
 //! The walk through a folder: what is there, and where that is not what the index says. Stat data only.
 
+use std::collections::HashSet;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use tributary_formats::tree_path::TreePath;
+use tributary_repo::index::IndexEntry;
 use tributary_repo::stat::FileStat;
 
 use crate::state::desk::Desk;
@@ -78,20 +80,35 @@ pub(super) fn differences(desk: &mut Desk, mut found: Vec<(TreePath, FileStat)>)
         match found.next_if(|(there, _)| there.as_bytes() == path) {
             Some((there, stat)) if !entry.matches(&stat) => changed.push(there),
             Some(_) => {}
-            None if entry.skip_worktree => {}
-            None => changed.extend(TreePath::new(path).ok()),
+            None => changed.extend(missing(desk, path, entry)),
         }
     }
     changed.extend(found.map(|(new, _)| new));
     changed
 }
 
-/// Of what was found, the paths that are not as the index says.
-pub(super) fn unlike_index(desk: &mut Desk, found: Vec<(TreePath, FileStat)>) -> Vec<TreePath> {
+/// A path of the index that was not found, if it should be there. One that the applier is placing just now may have been
+/// there already, and gone again: it is looked at when the applier is done with it.
+fn missing(desk: &Desk, path: &[u8], entry: &IndexEntry) -> Option<TreePath> {
+    let path = TreePath::new(path).ok()?;
+    (!entry.skip_worktree || desk.placing.contains(&path)).then_some(path)
+}
+
+/// As [`differences`], of what is below a directory. It may not be the directory that the index knows: one that was moved
+/// away, or that came and lost files before it was watched, says nothing of what is missing in it.
+pub(super) fn differences_below(
+    desk: &mut Desk,
+    below: &TreePath,
+    found: Vec<(TreePath, FileStat)>,
+) -> Vec<TreePath> {
+    let there: HashSet<&[u8]> = found.iter().map(|(path, _)| path.as_bytes()).collect();
+    let under = desk.index.under(below.as_bytes()).filter(|(path, _)| !there.contains(path));
+    let mut changed: Vec<_> = under.filter_map(|(path, entry)| missing(desk, path, entry)).collect();
     let unlike = |(path, stat): &(TreePath, FileStat)| {
         !desk.index.get(path.as_bytes()).is_some_and(|entry| entry.matches(stat))
     };
-    found.into_iter().filter(unlike).map(|(path, _)| path).collect()
+    changed.extend(found.into_iter().filter(unlike).map(|(path, _)| path));
+    changed
 }
 
 /// The path below the top; `None` for what is not below it or cannot be in a tree (such as `.git`).

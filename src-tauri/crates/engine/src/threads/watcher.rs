@@ -138,7 +138,8 @@ impl Watcher {
     async fn walk(&mut self, eyes: &mut Option<RecommendedWatcher>, below: Option<TreePath>) {
         let top = self.top.clone();
         let taken = eyes.take();
-        let whole = below.is_none();
+        let start = below.clone();
+        let whole = start.is_none();
         let (walk, kept) = tokio::task::spawn_blocking(move || {
             let mut eyes = taken;
             let mut fault = None;
@@ -172,19 +173,19 @@ impl Watcher {
                 fault.needs_you = true;
                 self.facts.send(Fact::Raise(fault)).ok();
             }
-            Ok(walk) => self.report(walk, whole).await,
+            Ok(walk) => self.report(walk, start).await,
         }
     }
 
-    async fn report(&self, walk: Walk, whole: bool) {
+    async fn report(&self, walk: Walk, below: Option<TreePath>) {
         let Walk { found, odd } = walk;
+        let whole = below.is_none();
         let changed = self
             .desk
-            .with(
-                move |desk| {
-                    if whole { scan::differences(desk, found) } else { scan::unlike_index(desk, found) }
-                },
-            )
+            .with(move |desk| match below {
+                None => scan::differences(desk, found),
+                Some(below) => scan::differences_below(desk, &below, found),
+            })
             .await;
         self.changes.add(changed);
         if whole {

@@ -110,6 +110,10 @@ fn gone(desk: &mut Desk, path: TreePath, found: &mut Survey) -> Result<(), DeskE
     }
     for (bytes, entry) in paths {
         let Ok(path) = TreePath::new(bytes) else { continue };
+        if desk.placing.contains(&path) {
+            desk.deferred.insert(path);
+            continue;
+        }
         if entry.skip_worktree {
             // Absent because it is not placed. If an old version stood there, it is gone now: nothing is in the way.
             if let Some(mut standing) = desk.ledger.standing(&path)?
