@@ -11,6 +11,7 @@ use crate::tray::Tone;
 
 const NAMESPACE: &str = "org.freedesktop.appearance";
 const KEY: &str = "color-scheme";
+const DARK: u32 = 1;
 const LIGHT: u32 = 2;
 
 #[zbus::proxy(
@@ -27,13 +28,13 @@ trait Settings {
 /// Tells the tone for the panel, now and whenever it changes; ends when there is no portal.
 ///
 /// # Errors
-/// No session bus, or no portal on it: the panel is then taken for a dark one, as most are.
+/// No session bus, or no portal on it: the tone stays [`untold`].
 pub async fn follow(tones: watch::Sender<Tone>) -> zbus::Result<()> {
     let bus = zbus::Connection::session().await?;
     let settings =
         SettingsProxy::builder(&bus).cache_properties(zbus::proxy::CacheProperties::No).build().await?;
     let mut changes = settings.receive_setting_changed().await?;
-    let desktop = std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
+    let desktop = desktop();
     if let Ok(scheme) = settings.read_one(NAMESPACE, KEY).await {
         tones.send_replace(tone(&scheme, &desktop));
     }
@@ -46,14 +47,28 @@ pub async fn follow(tones: watch::Sender<Tone>) -> zbus::Result<()> {
     Ok(())
 }
 
-/// GNOME's top bar is dark whatever the windows are.
+/// The tone for the panel where nobody says whether it is light or dark.
+pub fn untold() -> Tone {
+    tone(&Value::U32(0), &desktop())
+}
+
+fn desktop() -> String {
+    std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_default()
+}
+
+/// GNOME's top bar is dark whatever the windows are; no other desktop says so of its panel.
 fn tone(scheme: &Value<'_>, desktop: &str) -> Tone {
     let scheme = match scheme {
         Value::Value(inner) => u32::try_from(&**inner),
         plain => u32::try_from(plain),
     };
     let gnome = desktop.split(':').any(|part| part.eq_ignore_ascii_case("gnome"));
-    if scheme == Ok(LIGHT) && !gnome { Tone::Dark } else { Tone::Light }
+    match scheme {
+        _ if gnome => Tone::Light,
+        Ok(DARK) => Tone::Light,
+        Ok(LIGHT) => Tone::Dark,
+        _ => Tone::Middle,
+    }
 }
 
 #[cfg(test)]
@@ -66,6 +81,7 @@ mod tests {
         assert_eq!(tone(&Value::Value(Box::new(Value::U32(2))), "KDE"), Tone::Dark, "portals wrap the value");
         assert_eq!(tone(&Value::U32(2), "ubuntu:GNOME"), Tone::Light, "GNOME's bar is always dark");
         assert_eq!(tone(&Value::U32(1), "KDE"), Tone::Light);
-        assert_eq!(tone(&Value::Str("2".into()), "KDE"), Tone::Light, "nonsense is no preference");
+        assert_eq!(tone(&Value::U32(0), "XFCE"), Tone::Middle, "no preference: a panel of either kind");
+        assert_eq!(tone(&Value::Str("2".into()), "KDE"), Tone::Middle, "nonsense is no preference");
     }
 }

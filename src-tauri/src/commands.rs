@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use tauri::{AppHandle, Runtime, State, WebviewWindow};
-use tauri_plugin_dialog::DialogExt;
+use tauri_plugin_dialog::{DialogExt, FileDialogBuilder, FilePath};
 use tokio::sync::oneshot;
 use tracing::warn;
 use tributary_status::{Command, Reply};
@@ -45,6 +45,22 @@ pub fn suggestions() -> Suggestions {
 /// Lets the person choose a folder; nothing when they change their mind.
 #[tauri::command]
 pub async fn choose_folder<R: Runtime>(app: AppHandle<R>, start: String) -> Option<String> {
+    choose(&app, start, FileDialogBuilder::pick_folder).await
+}
+
+/// Lets the person choose a file; nothing when they change their mind.
+#[tauri::command]
+pub async fn choose_file<R: Runtime>(app: AppHandle<R>, start: String) -> Option<String> {
+    choose(&app, start, FileDialogBuilder::pick_file).await
+}
+
+type Chosen = Box<dyn FnOnce(Option<FilePath>) + Send>;
+
+async fn choose<R: Runtime>(
+    app: &AppHandle<R>,
+    start: String,
+    pick: fn(FileDialogBuilder<R>, Chosen),
+) -> Option<String> {
     let (chosen, answer) = oneshot::channel();
     let mut dialog = app.dialog().file();
     let start = PathBuf::from(start);
@@ -52,11 +68,13 @@ pub async fn choose_folder<R: Runtime>(app: AppHandle<R>, start: String) -> Opti
     if let Some(folder) = start.ancestors().find(|folder| folder.is_dir()) {
         dialog = dialog.set_directory(folder);
     }
-    dialog.pick_folder(move |folder| {
-        let _ = chosen.send(folder); // The window may be gone by now.
-    });
-    let folder = answer.await.ok()??.into_path().ok()?;
-    folder.into_os_string().into_string().ok()
+    pick(
+        dialog,
+        Box::new(move |path| {
+            let _ = chosen.send(path); // The window may be gone by now.
+        }),
+    );
+    answer.await.ok()??.into_path().ok()?.into_os_string().into_string().ok()
 }
 
 /// Opens one of the synced folders in the file manager, and no other.

@@ -17,7 +17,7 @@ use tributary_status::{Command, Event, NumberedEvent, Reply, Settings};
 
 use crate::link::{self, Engine, Opened, Opening, Source};
 use crate::notify::{Bubbles, Heard, Notifier};
-use crate::tray::{Face, Tone, Tray};
+use crate::tray::{Face, Tray};
 use crate::wish::Wish;
 use crate::{appearance, files, windows};
 
@@ -102,8 +102,8 @@ pub async fn run<R: Runtime>(
 
 /// Shows the newest face, and nothing older: a slow tray host delays nobody else.
 async fn keep_tray(mut faces: watch::Receiver<Face>, wishes: UnboundedSender<Wish>) {
-    // Most panels are dark, and stay so where no portal tells.
-    let (tone, mut tones) = watch::channel(Tone::Light);
+    let untold = appearance::untold();
+    let (tone, mut tones) = watch::channel(untold);
     tauri::async_runtime::spawn(async move {
         if let Err(error) = appearance::follow(tone.clone()).await {
             debug!(%error, "no settings portal");
@@ -111,7 +111,7 @@ async fn keep_tray(mut faces: watch::Receiver<Face>, wishes: UnboundedSender<Wis
         tone.closed().await;
     });
     let first = faces.borrow_and_update().clone();
-    let tray = Tray::start(first, Tone::Light, wishes).await;
+    let tray = Tray::start(first, untold, wishes).await;
     loop {
         let (face, tone) = (faces.borrow_and_update().clone(), *tones.borrow_and_update());
         tray.show(face, tone).await;

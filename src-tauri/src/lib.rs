@@ -61,6 +61,7 @@ pub fn run(start: Start) -> Result<()> {
             commands::command,
             commands::suggestions,
             commands::choose_folder,
+            commands::choose_file,
             commands::open_folder,
             commands::painted,
             commands::close_window,

@@ -54,7 +54,8 @@ pub(crate) fn unless_gone<T>(
     there: &git2::Repository,
     result: Result<T, RemoteError>,
 ) -> Result<T, RemoteError> {
-    if matches!(result, Err(RemoteError::Unreachable { .. } | RemoteError::Cancelled | RemoteError::Local(_))) {
+    if matches!(result, Err(RemoteError::Unreachable { .. } | RemoteError::Cancelled | RemoteError::Local(_)))
+    {
         return result;
     }
     match there.path().join("objects").symlink_metadata() {
