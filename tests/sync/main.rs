@@ -7,4 +7,5 @@
 mod absences;
 mod kills;
 mod milestone;
+mod replaced;
 mod scene;
