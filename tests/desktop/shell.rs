@@ -131,9 +131,14 @@ impl Computer {
 
     /// Keeps a picture of the screen.
     pub fn photograph(&self, name: &str) {
-        let target = Self::program().ancestors().nth(2).expect("cargo builds into target/debug");
-        self.desktop.screenshot(&target.join("shots").join(format!("{name}.png")));
+        self.desktop.screenshot(&shot(name));
     }
+}
+
+/// Where the picture of that name is kept.
+pub fn shot(name: &str) -> PathBuf {
+    let target = Computer::program().ancestors().nth(2).expect("cargo builds into target/debug");
+    target.join("shots").join(format!("{name}.png"))
 }
 
 /// What both computers reach: a bare repository for the names, and a folder for the contents.

@@ -2,14 +2,17 @@
 //!
 //! Source: W3C WebDriver, sections 13 to 17; as much of it as the journeys need, over plain HTTP.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use serde_json::{Value, json};
 use tributary_testkit::{Process, eventually, free_port, within};
 
-use crate::shell::{Computer, LIMIT};
+use crate::shell::{Computer, LIMIT, shot};
 
 /// What one request may take; the first starts the program.
 const REQUEST_LIMIT: Duration = Duration::from_secs(60);
@@ -102,6 +105,16 @@ impl Window {
             let page = self.script("return document.body.innerText");
             panic!("{selector} does not come to show {wanted:?} but {:?} on:\n{page}", self.script(&script));
         }
+    }
+
+    /// Keeps a picture of the page, drawn for it: the screen may still show what was there before.
+    #[track_caller]
+    pub fn photograph(&self, name: &str) {
+        let picture = self.request("GET", &format!("/session/{}/screenshot", self.session), None);
+        let picture = BASE64.decode(picture.as_str().expect("a picture is text")).expect("in base64");
+        let file = shot(name);
+        fs::create_dir_all(file.parent().expect("it is in a folder")).expect("a folder can be made");
+        fs::write(file, picture).expect("the target folder can be written");
     }
 
     /// Gives the window a size.

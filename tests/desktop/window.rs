@@ -24,7 +24,7 @@ fn login_by_keyboard_and_a_look_at_each_view() {
     let point = Point::make(computer.desktop.sandbox());
     let window = Window::open(&computer);
     window.shows("h1", "Keep a folder the same on your computers");
-    computer.photograph("first-run");
+    window.photograph("first-run");
 
     // The folder is set up beside it, and the window follows.
     computer.tell(&["add"], &["--description", "desktop"]);
@@ -60,7 +60,7 @@ fn login_by_keyboard_and_a_look_at_each_view() {
         window.press_with_control(number);
         window.shows("h1", if view == "Overview" { "" } else { view });
         window.shows("nav [aria-current]", view);
-        computer.photograph(&format!("view-{}", view.to_lowercase().replace(" & ", "-")));
+        window.photograph(&format!("view-{}", view.to_lowercase().replace(" & ", "-")));
     }
     window.resize(380, 700);
     for (number, view) in ('1'..).zip(VIEWS) {
@@ -69,7 +69,8 @@ fn login_by_keyboard_and_a_look_at_each_view() {
             return String(document.documentElement.scrollWidth - innerWidth) + ' ' +
                 String(main.scrollWidth - main.clientWidth)";
         assert_eq!(window.script(overhang), "0 0", "{view} fits into 380 pixels");
-        computer.photograph(&format!("narrow-{}", view.to_lowercase().replace(" & ", "-")));
+        window.shows("header", "Tributary");
+        window.photograph(&format!("narrow-{}", view.to_lowercase().replace(" & ", "-")));
     }
 }
 
@@ -93,7 +94,7 @@ fn log_in(computer: &Computer, window: &Window, prosody: &Prosody) {
     window.press(&ENTER.to_string());
     // The step that failed is named, and those before it have held.
     window.shows("form .result", "Certificate\nPassword refused");
-    computer.photograph("login-refused");
+    window.photograph("login-refused");
 
     // The password is selected, so that typing replaces it.
     eventually(LIMIT, "the password has the focus", || (window.focused() == "Password").then_some(()));
@@ -103,7 +104,7 @@ fn log_in(computer: &Computer, window: &Window, prosody: &Prosody) {
         (computer.status()["account"]["state"] == "online").then_some(())
     });
     window.shows("nav .account", "Connected");
-    computer.photograph("login-held");
+    window.photograph("login-held");
 }
 
 /// Whether any file below `dir` has these bytes in it.

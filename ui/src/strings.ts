@@ -86,6 +86,7 @@ export const t = {
 
   noAccount: "No account",
   noAccountHint: "Only this network and drives",
+  othersOnline: (n: number) => (n === 0 ? "No other computer is on." : n === 1 ? "1 other computer is on." : `${count(n)} other computers are on.`),
   devicesOnline: (n: number) => (n === 0 ? "no other computer on" : `${plural(n, "other computer", "other computers")} on`),
 
   thisComputer: "this computer",

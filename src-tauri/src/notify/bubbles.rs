@@ -71,8 +71,10 @@ impl Bubbles {
     pub fn hear(&mut self, event: &Event, wanted: &NotificationSettings) {
         match event {
             Event::FirstSyncDone { folder, files } if wanted.first_sync => {
+                // In place of what was said of the first sync's files on their way: they are no news any more.
+                self.arrived.remove(folder);
                 self.say(folder_note(
-                    format!("first {folder}"),
+                    arrived_key(folder),
                     folder,
                     format!("{} is complete", folder_name(folder)),
                     format!("All {} are in their places.", count(*files, "file")),
@@ -110,7 +112,7 @@ impl Bubbles {
                 self.say(folder_note(conflict_key(folder), folder, summary, body));
             }
             Event::FolderRemoved { folder } => {
-                for key in [format!("first {folder}"), arrived_key(folder), conflict_key(folder)] {
+                for key in [arrived_key(folder), conflict_key(folder)] {
                     self.closed(&key);
                     self.withdraw(key);
                 }
@@ -279,6 +281,17 @@ mod tests {
         snapshot.settings.notifications = off;
         bubbles.look(&snapshot);
         assert!(bubbles.take_due().is_empty(), "off means off");
+    }
+
+    #[test]
+    fn a_first_sync_is_one_bubble() {
+        let mut bubbles = Bubbles::default();
+        let folder = "/home/ann/Sync";
+        bubbles.hear(&arrived("desktop", 3), &ALL);
+        bubbles.hear(&Event::FirstSyncDone { folder: folder.into(), files: 3 }, &ALL);
+        assert_eq!(shown(&mut bubbles), ["Sync is complete: All 3 files are in their places."]);
+        bubbles.hear(&arrived("desktop", 1), &ALL);
+        assert_eq!(shown(&mut bubbles), ["Sync: desktop changed 1 file"], "the first files are not counted");
     }
 
     #[test]

@@ -29,6 +29,8 @@ export interface Backend {
   suggestions(): Promise<Suggestions>;
   /** Lets the person choose a folder; null when they changed their mind. */
   chooseFolder(start: string): Promise<string | null>;
+  /** The same for a file. */
+  chooseFile(start: string): Promise<string | null>;
   /** Opens a synced folder in the file manager. */
   openFolder(folder: string): Promise<void>;
   /** Tells that the first picture is on the screen. */

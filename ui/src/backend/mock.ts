@@ -185,6 +185,7 @@ export function mock(name: string): MockBackend {
     },
     suggestions: async () => ({ home: "/home/ann", folder: "/home/ann/Sync", computer: "laptop" }),
     chooseFolder: async () => "/media/ann/stick",
+    chooseFile: async () => "/home/ann/ca.pem",
     openFolder: async () => {},
     painted: async () => {},
     close: async () => {},

@@ -12,6 +12,7 @@ export function shell(): Backend {
     onView: (asked) => listen<ViewName>("view", ({ payload }) => asked(payload)),
     suggestions: () => invoke<Suggestions>("suggestions"),
     chooseFolder: (start) => invoke<string | null>("choose_folder", { start }),
+    chooseFile: (start) => invoke<string | null>("choose_file", { start }),
     openFolder: (folder) => invoke("open_folder", { folder }),
     painted: () => invoke("painted"),
     close: () => invoke("close_window"),
