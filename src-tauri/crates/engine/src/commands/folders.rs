@@ -28,7 +28,7 @@ pub(super) async fn add(
 ) -> Result<Reply, Failure> {
     let _turn = engine.changing.lock().await;
     not_watched(engine, path)?;
-    let setup = setup(engine, path, description);
+    let setup = setup(engine, description);
     let top = path.to_owned();
     let made = tokio::task::spawn_blocking(move || make(&top, &setup)).await.expect("making does not panic");
     let new = made.map_err(|error| not_made(path, &error))?;
@@ -68,7 +68,7 @@ pub(super) async fn clone(
             "Clone into a new folder; files can be moved into it afterwards.",
         ));
     }
-    let setup = setup(engine, path, description);
+    let setup = setup(engine, description);
     let (top, from) = (path.to_owned(), url.to_owned());
     let cloned = tokio::task::spawn_blocking(move || clone_blocking(&top, &from, &setup))
         .await
@@ -164,12 +164,11 @@ fn not_watched(engine: &Engine, path: &Path) -> Result<(), Failure> {
 }
 
 /// How a new clone of a folder describes itself, and how git finds our filter where git-annex is missing.
-fn setup(engine: &Engine, path: &Path, description: Option<String>) -> Setup {
+fn setup(engine: &Engine, description: Option<String>) -> Setup {
+    // People tell their computers apart by name; where a folder lies on each is that computer's affair.
     let description = description.unwrap_or_else(|| {
         let name = engine.configuration().settings.computer_name;
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let computer = if name.is_empty() { host } else { name };
-        format!("{computer}:{}", path.display())
+        if name.is_empty() { rustix::system::uname().nodename().to_string_lossy().into_owned() } else { name }
     });
     let filter_process = crate::host::trib_binary()
         .map(|trib| format!("{} filter-process", shell_quoted(&trib.display().to_string())));
