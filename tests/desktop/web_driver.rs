@@ -107,9 +107,13 @@ impl Window {
         }
     }
 
-    /// Keeps a picture of the page, drawn for it: the screen may still show what was there before.
+    /// Keeps a picture of the page.
     #[track_caller]
     pub fn photograph(&self, name: &str) {
+        // What the page holds is drawn with the next frame: it is there when the one after that begins.
+        let frames = "const done = arguments[0];
+            requestAnimationFrame(() => requestAnimationFrame(() => done(null)))";
+        self.in_session("execute/async", &json!({ "script": frames, "args": [] }));
         let picture = self.request("GET", &format!("/session/{}/screenshot", self.session), None);
         let picture = BASE64.decode(picture.as_str().expect("a picture is text")).expect("in base64");
         let file = shot(name);
