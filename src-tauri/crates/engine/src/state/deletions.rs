@@ -1,7 +1,10 @@
 //! Deletions made here: which are committed, which wait for a person, as a pure function.
 //!
 //! A dead disk or a slipped hand looks like "the user deleted all". So a batch of many deletions is held until a
-//! person says what was meant; a path whose content turns up under another name was moved, not deleted.
+//! person says what was meant; a path whose content turns up under another name was moved, not deleted. Deletions come
+//! one after the other, and not all in one batch: those of the last minute count together.
+
+use std::time::Duration;
 
 /// More deletions than this in one batch are held.
 pub const MANY: usize = 100;
@@ -12,12 +15,17 @@ pub const SHARE_PERCENT: usize = 20;
 /// From this many files on the share counts.
 pub const LARGE: usize = 50;
 
+/// For how long deletions that were committed count together with new ones.
+pub const MEMORY: Duration = Duration::from_secs(60);
+
 /// What is known of the folder when its deletions are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batch {
     /// Paths that are gone, those that were moved left out.
     pub deletions: usize,
-    /// Files that the folder had before.
+    /// Deletions that were committed within [`MEMORY`].
+    pub recent: usize,
+    /// Files that the folder has still on record.
     pub files: usize,
     /// Whether the folder itself looks as it should: there, readable, the same one, not empty.
     pub root: Root,
@@ -46,10 +54,11 @@ pub enum Verdict {
 /// Decides whether a batch of deletions is committed or held.
 #[must_use]
 pub fn judge(batch: Batch) -> Verdict {
-    let Batch { deletions, files, root } = batch;
+    let Batch { deletions, recent, files, root } = batch;
     if deletions == 0 {
         return Verdict::Commit;
     }
+    let (deletions, files) = (deletions + recent, files + recent);
     match root {
         Root::Gone => {
             return Verdict::Hold("The folder cannot be read or was replaced by another one.".into());
@@ -70,7 +79,17 @@ mod tests {
     use super::*;
 
     fn held(deletions: usize, files: usize, root: Root) -> bool {
-        judge(Batch { deletions, files, root }) != Verdict::Commit
+        judge(Batch { deletions, recent: 0, files, root }) != Verdict::Commit
+    }
+
+    #[test]
+    fn deletions_one_after_the_other_count_together() {
+        let last = Batch { deletions: 1, recent: 5, files: 1, root: Root::Empty };
+        assert_ne!(judge(last), Verdict::Commit, "the folder was emptied file by file");
+        let slow = Batch { deletions: 60, recent: 60, files: 9_000, root: Root::Sound };
+        assert_ne!(judge(slow), Verdict::Commit, "a slow `rm -r`");
+        let few = Batch { deletions: 1, recent: 3, files: 40, root: Root::Sound };
+        assert_eq!(judge(few), Verdict::Commit);
     }
 
     #[test]

@@ -11,9 +11,9 @@ mod record;
 mod survey;
 mod take_in;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ use self::survey::Identity;
 use self::take_in::{TakeInError, Taken};
 use crate::folder_facts::{Fact, FactSender};
 use crate::state::changes::Changes;
+use crate::state::deletions;
 use crate::state::desk::{DeskError, DeskHandle};
 use crate::state::facts;
 use crate::state::ledger::{Reason, Standing};
@@ -69,8 +70,20 @@ struct Carried {
     /// What the gone files were, so that they are recognised under a new name.
     moved: HashMap<Identity, Key>,
     held: bool,
+    /// Deletions that were committed a short while ago: when, and how many.
+    deleted: VecDeque<(Instant, usize)>,
     odd: BTreeSet<TreePath>,
     unreadable: BTreeSet<TreePath>,
+}
+
+impl Carried {
+    /// How many files were deleted within the time that counts together.
+    fn deleted_lately(&mut self) -> usize {
+        while self.deleted.front().is_some_and(|(at, _)| at.elapsed() > deletions::MEMORY) {
+            self.deleted.pop_front();
+        }
+        self.deleted.iter().map(|(_, count)| count).sum()
+    }
 }
 
 /// Why a batch was not committed.
@@ -159,6 +172,7 @@ impl Committer {
             Deletions::Judge if self.changes.waiting() > 1 => Deletions::Postpone,
             other => other,
         };
+        let recent = carried.deleted_lately();
         let gone = std::mem::take(&mut carried.gone);
         let kept = gone.clone();
         let message = format!("tributary in {}", self.description);
@@ -166,7 +180,7 @@ impl Committer {
         let recorded = self
             .desk
             .with(move |desk| {
-                let recorded = record::record(desk, &entries, &gone, deletions, &message)?;
+                let recorded = record::record(desk, &entries, &gone, deletions, recent, &message)?;
                 let facts = facts::of_keys(desk, &places, &recorded.keys, true)?;
                 let heads = facts::heads(desk)?;
                 Ok::<_, RecordError>((recorded, facts, heads))
@@ -174,7 +188,11 @@ impl Committer {
             .await;
         // What was not committed is not forgotten: nothing but a scan would find it gone again.
         let (recorded, facts, heads) = recorded.inspect_err(|_| carried.gone.extend(kept))?;
-        let Recorded { commit, changes, again, postponed, held, conflicts, to_apply, .. } = recorded;
+        let Recorded { commit, changes, again, postponed, held, conflicts, to_apply, deleted, .. } = recorded;
+        // What a person said was meant is no reason to ask again.
+        if deleted > 0 && deletions != Deletions::Meant {
+            carried.deleted.push_back((Instant::now(), deleted));
+        }
         self.changes.add(again);
         carried.gone.extend(postponed);
         self.tell_held(held, carried);

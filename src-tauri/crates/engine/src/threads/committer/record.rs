@@ -37,6 +37,8 @@ pub(super) struct Recorded {
     pub held: Option<(String, BTreeSet<TreePath>)>,
     /// Paths at which both a local edit and a merged version that was not placed yet are kept.
     pub conflicts: Vec<(TreePath, Vec<TreePath>)>,
+    /// How many files were deleted, those that were moved left out.
+    pub deleted: usize,
     /// Whether the applier has something to do: pointers to fill, links to make.
     pub to_apply: bool,
 }
@@ -72,6 +74,7 @@ pub(super) fn record(
     taken: &[TakenIn],
     gone: &BTreeSet<TreePath>,
     deletions: Deletions,
+    recent: usize,
     message: &str,
 ) -> Result<Recorded, RecordError> {
     let mut result = Recorded::default();
@@ -80,7 +83,7 @@ pub(super) fn record(
             result.keys.extend(keys);
             result.to_apply = true;
         }
-        let plan = plan(desk, taken, gone, deletions)?;
+        let plan = plan(desk, taken, gone, deletions, recent)?;
         match commit_plan(desk, plan, message, &mut result) {
             Err(RecordError::Commit(CommitError::Raced)) => {}
             Err(error) => return Err(error),
@@ -100,6 +103,7 @@ struct Plan {
     /// Paths whose file is not yet what the entry says.
     unplaced: Vec<(TreeEntry, Standing)>,
     removed: Vec<TreePath>,
+    deleted: usize,
     again: Vec<TreePath>,
     postponed: BTreeSet<TreePath>,
     held: Option<(String, BTreeSet<TreePath>)>,
@@ -111,6 +115,7 @@ fn plan(
     taken: &[TakenIn],
     gone: &BTreeSet<TreePath>,
     deletions: Deletions,
+    recent: usize,
 ) -> Result<Plan, RecordError> {
     let mut plan = Plan::default();
     let mut keys = HashSet::new();
@@ -120,7 +125,7 @@ fn plan(
         }
         plan_file(desk, item, &mut plan)?;
     }
-    plan_deletions(desk, gone, &keys, deletions, &mut plan)?;
+    plan_deletions(desk, gone, &keys, deletions, recent, &mut plan)?;
     Ok(plan)
 }
 
@@ -252,6 +257,7 @@ fn plan_deletions(
     gone: &BTreeSet<TreePath>,
     keys: &HashSet<Key>,
     deletions: Deletions,
+    recent: usize,
     plan: &mut Plan,
 ) -> Result<(), RecordError> {
     /// Fewer than these are one commit with what came with them; more may be the first half of a large move.
@@ -279,11 +285,13 @@ fn plan_deletions(
         return Ok(());
     }
     if deletions != Deletions::Meant {
-        let batch = deletions::Batch { deletions: missing.len(), files: desk.index.len(), root: root(desk) };
+        let batch =
+            deletions::Batch { deletions: missing.len(), recent, files: desk.index.len(), root: root(desk) };
         if let Verdict::Hold(reason) = deletions::judge(batch) {
             plan.held = Some((reason, std::mem::take(&mut missing)));
         }
     }
+    plan.deleted = missing.len();
     for path in missing.into_iter().chain(moved) {
         plan.changes.push(TreeChange { path: path.clone(), entry: None });
         plan.removed.push(path);
@@ -341,6 +349,7 @@ fn commit_plan(
     }
     result.to_apply |= !plan.unplaced.is_empty();
     result.again.append(&mut plan.again);
+    result.deleted = plan.deleted;
     result.postponed = plan.postponed;
     result.held = plan.held;
     result.conflicts = plan.conflicts;
