@@ -126,7 +126,15 @@ impl Transferrer {
         let mut inputs: Vec<Input> = keys
             .into_iter()
             .zip(results)
-            .map(|(key, (result, _))| Input::TransferEnded { place: place.id, direction, key, result })
+            .map(|(key, (result, _))| {
+                // Another drive under the same name may be exchanged for the right one: tried again when the place
+                // comes up, or a person asks.
+                let result = match result {
+                    TransferResult::Failed(Failure::Never) => TransferResult::Failed(Failure::Person),
+                    other => other,
+                };
+                Input::TransferEnded { place: place.id, direction, key, result }
+            })
             .collect();
         if !here.is_empty() {
             let places = self.places.clone();
