@@ -74,10 +74,10 @@ pub(super) async fn clone(
         .await
         .expect("cloning does not panic");
     if let Err(failure) = cloned {
-        // Nothing of a person is in it: it was empty or missing a moment ago.
-        std::fs::remove_dir_all(path).ok();
-        if existed {
-            std::fs::create_dir(path).ok();
+        // Only what was made here goes: a person may have put something in meanwhile, and then the folder stays.
+        std::fs::remove_dir_all(path.join(".git")).ok();
+        if !existed {
+            std::fs::remove_dir(path).ok();
         }
         return Err(failure);
     }

@@ -44,15 +44,7 @@ impl Repository {
     /// # Errors
     /// [`CreateError::AlreadyRepository`] when there is one.
     pub fn create(path: &Path, setup: &Setup) -> Result<Repository, CreateError> {
-        fs::create_dir_all(path).map_err(at(path))?;
-        if path.join(".git").symlink_metadata().is_ok() {
-            return Err(CreateError::AlreadyRepository { path: path.to_owned() });
-        }
-        outside_annexed(path)?;
-        let mut options = RepositoryInitOptions::new();
-        options.initial_head("master").external_template(false).no_reinit(true);
-        let git = git2::Repository::init_opts(path, &options)?;
-        let repo = Repository::from_parts(git, fresh_uuid());
+        let repo = Repository::init_git(path)?;
         repo.first_commit()?;
         let config = NEW_FOLDER_CONFIG
             .map(|(name, value)| LogChange::Config { name: name.into(), value: value.into() });
@@ -65,15 +57,7 @@ impl Repository {
     /// # Errors
     /// [`CreateError::AlreadyRepository`] when there is one.
     pub fn init_empty(path: &Path, setup: &Setup) -> Result<Repository, CreateError> {
-        fs::create_dir_all(path).map_err(at(path))?;
-        if path.join(".git").symlink_metadata().is_ok() {
-            return Err(CreateError::AlreadyRepository { path: path.to_owned() });
-        }
-        outside_annexed(path)?;
-        let mut options = RepositoryInitOptions::new();
-        options.initial_head("master").external_template(false).no_reinit(true);
-        let git = git2::Repository::init_opts(path, &options)?;
-        let repo = Repository::from_parts(git, fresh_uuid());
+        let repo = Repository::init_git(path)?;
         repo.finish_init(setup, Vec::new())?;
         Ok(repo)
     }
@@ -108,6 +92,19 @@ impl Repository {
         let repo = Repository::open(path)?;
         repo.prepare_git_dir(setup)?;
         Ok(repo)
+    }
+
+    /// A git repository without any commit where there was none; its UUID is not configured yet.
+    fn init_git(path: &Path) -> Result<Repository, CreateError> {
+        fs::create_dir_all(path).map_err(at(path))?;
+        if path.join(".git").symlink_metadata().is_ok() {
+            return Err(CreateError::AlreadyRepository { path: path.to_owned() });
+        }
+        outside_annexed(path)?;
+        let mut options = RepositoryInitOptions::new();
+        options.initial_head("master").external_template(false).no_reinit(true);
+        let git = git2::Repository::init_opts(path, &options)?;
+        Ok(Repository::from_parts(git, fresh_uuid()))
     }
 
     /// An empty commit that no other folder has: its message names the first repository, so that two folders made in
