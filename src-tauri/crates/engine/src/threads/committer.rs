@@ -7,6 +7,7 @@
 //! Order: the objects are durable before the commit names them, since both are made durable by one `syncfs` before the
 //! branch moves.
 
+mod moves;
 mod record;
 mod survey;
 mod take_in;

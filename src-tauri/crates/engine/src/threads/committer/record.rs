@@ -1,6 +1,6 @@
 //! Recording: one commit from what was taken in and what is gone, and the index and ledger brought to it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
@@ -12,6 +12,8 @@ use tributary_repo::stat::FileStat;
 use tributary_repo::tree::{self, Content, EntryMode, TreeEntry};
 use tributary_repo::{ObjectType, Oid};
 
+use super::moves::{self, Inode, Move};
+use super::survey;
 use super::take_in::{Becomes, TakenIn};
 use crate::state::deletions::{self, Root, Verdict};
 use crate::state::desk::{Desk, DeskError};
@@ -118,14 +120,10 @@ fn plan(
     recent: usize,
 ) -> Result<Plan, RecordError> {
     let mut plan = Plan::default();
-    let mut keys = HashSet::new();
     for item in taken {
-        if let Becomes::Annexed { key, .. } | Becomes::Locked { key, .. } = &item.becomes {
-            keys.insert(key.clone());
-        }
         plan_file(desk, item, &mut plan)?;
     }
-    plan_deletions(desk, gone, &keys, deletions, recent, &mut plan)?;
+    plan_deletions(desk, taken, gone, deletions, recent, &mut plan)?;
     Ok(plan)
 }
 
@@ -254,16 +252,22 @@ fn keep_beside(
 
 fn plan_deletions(
     desk: &mut Desk,
+    taken: &[TakenIn],
     gone: &BTreeSet<TreePath>,
-    keys: &HashSet<Key>,
     deletions: Deletions,
     recent: usize,
     plan: &mut Plan,
 ) -> Result<(), RecordError> {
     /// Fewer than these are one commit with what came with them; more may be the first half of a large move.
     const STORM: usize = 20;
+    let mut keys = HashMap::new();
+    for item in taken {
+        if let Becomes::Annexed { key, .. } | Becomes::Locked { key, .. } = &item.becomes {
+            keys.insert(key, &item.path);
+        }
+    }
     let mut missing = BTreeSet::new();
-    let mut moved = BTreeSet::new();
+    let mut moved = Vec::new();
     for path in gone {
         let Some(entry) = desk.index.get(path.as_bytes()).copied().filter(|entry| !entry.skip_worktree)
         else {
@@ -273,37 +277,84 @@ fn plan_deletions(
             Some(stat) if !stat.is_dir() => continue,
             _ => {}
         }
-        let elsewhere = match tree::content_of(desk.repo.git(), entry.entry).map_err(DeskError::from)? {
-            Content::Annexed { key, .. } => keys.contains(&key) || named_elsewhere(desk, &key, gone)?,
-            _ => false,
+        let to = match tree::content_of(desk.repo.git(), entry.entry).map_err(DeskError::from)? {
+            Content::Annexed { key, .. } => match keys.get(&key) {
+                Some(path) => Some((*path).clone()),
+                None => named_elsewhere(desk, &key, gone)?,
+            },
+            _ => None,
         };
-        if elsewhere { &mut moved } else { &mut missing }.insert(path.clone());
+        match to {
+            Some(to) => moved.push(Move { from: path.clone(), to }),
+            None => drop(missing.insert(path.clone())),
+        }
     }
     if deletions == Deletions::Postpone && missing.len() + moved.len() > STORM {
-        missing.append(&mut moved);
+        missing.extend(moved.into_iter().map(|moved| moved.from));
         plan.postponed = missing;
         return Ok(());
     }
+    let mut moved_too = BTreeSet::new();
     if deletions != Deletions::Meant {
-        let batch =
-            deletions::Batch { deletions: missing.len(), recent, files: desk.index.len(), root: root(desk) };
-        if let Verdict::Hold(reason) = deletions::judge(batch) {
+        let root = root(desk);
+        let files = desk.index.len();
+        let judge = |deletions| deletions::judge(deletions::Batch { deletions, recent, files, root });
+        if judge(missing.len()) != Verdict::Commit {
+            // Worth a look at the whole index.
+            moved_too = moved_and_edited(desk, taken, gone, &missing, &moved);
+            missing.retain(|path| !moved_too.contains(path));
+        }
+        if let Verdict::Hold(reason) = judge(missing.len()) {
             plan.held = Some((reason, std::mem::take(&mut missing)));
         }
     }
     plan.deleted = missing.len();
-    for path in missing.into_iter().chain(moved) {
+    for path in missing.into_iter().chain(moved_too).chain(moved.into_iter().map(|moved| moved.from)) {
         plan.changes.push(TreeChange { path: path.clone(), entry: None });
         plan.removed.push(path);
     }
     Ok(())
 }
 
-/// Whether the tree names the key at a path that is not gone too.
-fn named_elsewhere(desk: &Desk, key: &Key, gone: &BTreeSet<TreePath>) -> Result<bool, RecordError> {
+/// Of the paths whose content is nowhere, those that were edited and moved in one go.
+fn moved_and_edited(
+    desk: &Desk,
+    taken: &[TakenIn],
+    gone: &BTreeSet<TreePath>,
+    missing: &BTreeSet<TreePath>,
+    moved: &[Move],
+) -> BTreeSet<TreePath> {
+    let mut inodes: HashMap<Inode, TreePath> = HashMap::new();
+    for (path, entry) in desk.index.iter().filter(|(_, entry)| !entry.skip_worktree) {
+        if let Ok(path) = TreePath::new(path)
+            && !gone.contains(&path)
+        {
+            inodes.insert((entry.stat.dev, entry.stat.ino), path);
+        }
+    }
+    let new: BTreeSet<_> = taken.iter().map(|item| &item.path).collect();
+    inodes.extend(taken.iter().map(|item| (survey::inode(&item.stat), item.path.clone())));
+    let missing: Vec<_> = missing
+        .iter()
+        .filter_map(|path| {
+            let stat = desk.index.get(path.as_bytes())?.stat;
+            Some((path.clone(), (stat.dev, stat.ino)))
+        })
+        .collect();
+    moves::moved_and_edited(&missing, moved, &inodes, |path| {
+        new.contains(path) || (!gone.contains(path) && desk.index.get(path.as_bytes()).is_some())
+    })
+}
+
+/// The path at which the tree names the key, other than those that are gone.
+fn named_elsewhere(
+    desk: &Desk,
+    key: &Key,
+    gone: &BTreeSet<TreePath>,
+) -> Result<Option<TreePath>, RecordError> {
     const LOOK_AT: u32 = 50;
     let paths = desk.ledger.paths_of(key, LOOK_AT).map_err(DeskError::from)?;
-    Ok(paths.iter().any(|path| !gone.contains(path)))
+    Ok(paths.into_iter().find(|path| !gone.contains(path)))
 }
 
 /// How the folder itself looks.

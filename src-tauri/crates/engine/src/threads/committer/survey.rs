@@ -8,6 +8,7 @@ use tributary_repo::index::IndexStat;
 use tributary_repo::stat::FileStat;
 use tributary_repo::tree::{self, Content};
 
+use super::moves::Inode;
 use crate::state::desk::{Desk, DeskError};
 
 /// What became of the paths of a batch.
@@ -43,6 +44,12 @@ fn identity_of_entry(stat: &IndexStat) -> Identity {
 )]
 pub(super) fn identity(stat: &FileStat) -> Identity {
     (stat.dev as u32, stat.ino as u32, stat.size as u32, (stat.mtime.0 as u32, stat.mtime.1))
+}
+
+/// Device and inode number, in the widths of the index.
+pub(super) fn inode(stat: &FileStat) -> Inode {
+    let (dev, ino, ..) = identity(stat);
+    (dev, ino)
 }
 
 /// Looks at each path. A directory counts for all that the index has below it; what is new below it is the watcher's
