@@ -12,7 +12,9 @@
 
 pub mod account;
 mod connect;
+pub mod device;
 pub mod hints;
 pub mod login;
 pub mod session;
 mod wire;
+mod words;
