@@ -3,7 +3,7 @@
 use std::fs;
 
 use tributary_testkit::xmpp_servers::XmppServer as _;
-use tributary_testkit::{OddFiles, eventually, snapshot};
+use tributary_testkit::{OddFiles, annex_versions, eventually, snapshot};
 
 use crate::scene::{LIMIT, Point, Scene};
 
@@ -89,5 +89,5 @@ fn the_transfer_point_was_unmounted() {
             .all(|path| all.contains_key(path.as_bytes()))
     });
     scene.settles();
-    scene.judge(FILES + 2);
+    scene.judge(FILES + 2, &annex_versions());
 }

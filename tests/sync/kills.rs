@@ -1,5 +1,5 @@
-//! Both computers are killed at random moments of a copy, as a power cut would: nothing is lost, nothing is torn, and
-//! in the end everything is everywhere.
+//! A computer is killed at random moments of a copy, as a power cut would, and the other one now and then: nothing is
+//! lost, nothing is torn, and in the end everything is everywhere.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -12,52 +12,70 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use tributary_testkit::{OddFiles, Snapshot, differences, run, seed, snapshot};
+use tributary_testkit::{Entry, OddFiles, Snapshot, annex_versions, differences, run, seed, snapshot};
 
-use crate::scene::{Point, Scene, Side, full};
+use crate::scene::{Point, Scene, Side};
 
-/// Copies, each of so many files and with so many kills.
-const COPIES: (usize, usize, u32) = (1, 120, 8);
-/// The same with `TRIBUTARY_FULL`: 200 kills of copies of 1,000 files.
-const COPIES_FULL: (usize, usize, u32) = (10, 1_000, 20);
+/// Files of each copy.
+const FILES: usize = 1_000;
+/// Kills of A in each copy: 200 in all ten.
+const KILLS: u32 = 20;
 /// The longest life between two kills. Long enough to get somewhere, short enough to be cut in the middle.
 const LONGEST_LIFE: Duration = Duration::from_millis(1500);
-/// One kill in so many hits B, which receives.
+/// B, which receives, is killed too after one in so many of these lives.
 const ONE_IN_B: u32 = 4;
 
-#[test]
+/// A test of its own for each copy, so that they run beside each other, and one can be run again by itself.
+macro_rules! copies {
+    ($($copy:ident)*) => { $(
+        #[test]
+        fn $copy() {
+            killed_at_random_moments_of_a_copy();
+        }
+    )* };
+}
+
+copies! { copy_0 copy_1 copy_2 copy_3 copy_4 copy_5 copy_6 copy_7 copy_8 copy_9 }
+
 fn killed_at_random_moments_of_a_copy() {
     let seed = seed();
     let mut rng = StdRng::seed_from_u64(seed);
-    let (copies, files, kills) = if full() { COPIES_FULL } else { COPIES };
-    for copy in 0..copies {
-        let Some(mut scene) = Scene::set(Point::BareAndDirectory) else { return };
-        let source = scene.sandbox.join("source");
-        let all = OddFiles::new(seed.wrapping_add(copy as u64), files).largest(256 * 1024).write(&source);
-        let copier = Copier { source, into: scene.a.folder.clone(), complete: Mutex::default() };
-        // The copy lasts about as long as the kills.
-        let pace = LONGEST_LIFE / 2 * kills / u32::try_from(files).expect("a test has few files");
-        thread::scope(|scope| {
-            let copying = scope.spawn(|| copier.copy(&all, pace));
-            for _ in 0..kills {
-                // No signal stands for a random moment.
-                thread::sleep(rng.random_range(Duration::ZERO..LONGEST_LIFE));
-                let of_b = rng.random_ratio(1, ONE_IN_B);
-                let side = if of_b { &mut scene.b } else { &mut scene.a };
-                side.node.kill();
-                is_whole(side);
-                if of_b {
-                    shows_nothing_torn(&side.folder, &all)
-                } else {
-                    copier.nothing_is_lost(&all)
-                }
-                side.node.start_daemon();
+    let Some(mut scene) = Scene::set(Point::BareAndDirectory) else { return };
+    let source = scene.sandbox.join("source");
+    let all = OddFiles::new(seed, FILES).largest(256 * 1024).write(&source);
+    let copier = Copier { source, into: scene.a.folder.clone(), complete: Mutex::default() };
+    // The copy lasts about as long as the kills.
+    let pace = LONGEST_LIFE / 2 * KILLS / u32::try_from(FILES).expect("a test has few files");
+    thread::scope(|scope| {
+        let copying = scope.spawn(|| copier.copy(&all, pace));
+        for _ in 0..KILLS {
+            // No signal stands for a random moment.
+            thread::sleep(rng.random_range(Duration::ZERO..LONGEST_LIFE));
+            scene.a.node.kill();
+            is_whole(&scene.a);
+            nothing_is_torn(&scene.place().join("store"));
+            copier.nothing_is_lost(&all);
+            if rng.random_ratio(1, ONE_IN_B) {
+                scene.b.node.kill();
+                is_whole(&scene.b);
+                shows_nothing_torn(&scene.b.folder, &all);
+                scene.b.node.start_daemon();
             }
-            copying.join().expect("the copy succeeds");
-        });
-        scene.arrives(&all);
-        scene.settles();
-        scene.judge(all.len());
+            scene.a.node.start_daemon();
+        }
+        copying.join().expect("the copy succeeds");
+    });
+    scene.arrives(&all);
+    scene.settles();
+    let contents: BTreeSet<_> = all.values().map(|entry| format!("{entry:?}")).collect();
+    for side in [&scene.a, &scene.b] {
+        assert!(is_whole(side) >= contents.len(), "every content was looked at");
+    }
+    let versions = annex_versions();
+    let releases = u64::try_from(versions.len()).expect("there are few releases");
+    let judge = scene.annex(&versions[usize::try_from(seed % releases).expect("the remainder is small")]);
+    for side in [&scene.a, &scene.b] {
+        assert_eq!(judge.judge(&side.folder).check(), all.len(), "every file was judged");
     }
 }
 
@@ -104,9 +122,10 @@ fn shows_nothing_torn(folder: &Path, all: &Snapshot) {
     assert!(found == expected, "the source left, shown right:\n{}", differences(&expected, &found));
 }
 
-/// Everything that git's history names is there, also in the middle of whatever was going on.
+/// Everything that git's history names is there, and every content is what its name says, also in the middle of whatever
+/// was going on.
 #[track_caller]
-fn is_whole(side: &Side) {
+fn is_whole(side: &Side) -> usize {
     let mut command = side.node.machine().command("git");
     command.arg("-C").arg(&side.folder).args([
         "fsck",
@@ -115,4 +134,32 @@ fn is_whole(side: &Side) {
         "--no-progress",
     ]);
     run(command).ok();
+    nothing_is_torn(&side.folder.join(".git/annex/objects"))
+}
+
+/// No content stands under the name of a key that it does not have. What is under way has another name, or another
+/// folder than one of that key. Gives how many stand there.
+#[track_caller]
+fn nothing_is_torn(store: &Path) -> usize {
+    let mut contents = 0;
+    for (path, entry) in snapshot(store) {
+        let mut parts = path.rsplit(|byte| *byte == b'/');
+        let (name, folder) = (parts.next(), parts.next());
+        let Some((size, digest)) = name.filter(|_| name == folder).and_then(size_and_digest) else {
+            continue;
+        };
+        let Entry::File { size: found, sha256, .. } = &entry else {
+            panic!("{} is no file: {entry:?}", path.escape_ascii())
+        };
+        let hex: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!((size, digest) == (*found, &hex), "{} is torn: {entry:?}", path.escape_ascii());
+        contents += 1;
+    }
+    contents
+}
+
+/// What a name of the shape `SHA256E-sSIZE--DIGEST.EXTENSION` says of the content.
+fn size_and_digest(key: &[u8]) -> Option<(u64, &str)> {
+    let (fields, name) = std::str::from_utf8(key).ok()?.strip_prefix("SHA256E-s")?.split_once("--")?;
+    Some((fields.parse().ok()?, name.split('.').next()?))
 }

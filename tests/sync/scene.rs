@@ -5,11 +5,11 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tributary_testkit::xmpp_servers::{Prosody, XmppServer as _};
 use tributary_testkit::{
-    Annex, Node, Sandbox, Snapshot, Sshd, annex_versions, differences, eventually, need_all, run, snapshot,
+    Annex, AnnexVersion, Node, Sandbox, Snapshot, Sshd, differences, eventually, need_all, run, snapshot,
     try_snapshot, within,
 };
 
@@ -73,7 +73,6 @@ impl Scene {
         let side = |name: &str| {
             let builder =
                 Node::builder(Path::new(env!("CARGO_BIN_EXE_trib")), &sandbox.join(format!("{name}.home")));
-            let builder = builder.env("TRIBUTARY_LOG", "info");
             let builder = match &sshd {
                 Some(sshd) => builder.adjust(|machine| sshd.configure(machine)),
                 None => builder,
@@ -177,41 +176,67 @@ impl Scene {
         self.b.wait();
     }
 
-    /// Lets every installed git-annex judge both folders, and a clone that it makes itself and that gets everything.
-    /// `files` is the number of annexed files that each has to have.
+    /// A machine with that release of git-annex, from which the point can be reached.
+    pub fn annex(&self, version: &AnnexVersion) -> Annex {
+        let mut annex = Annex::new(version);
+        if let Some(sshd) = &self.sshd {
+            sshd.configure(annex.sandbox_mut());
+        }
+        annex
+    }
+
+    /// Lets each of these releases of git-annex judge both folders, and a clone that it makes itself and that gets
+    /// everything. `files` is the number of annexed files that each has to have.
     #[track_caller]
-    pub fn judge(&self, files: usize) {
-        for version in annex_versions() {
-            let mut annex = Annex::new(&version);
-            if let Some(sshd) = &self.sshd {
-                sshd.configure(annex.sandbox_mut());
-            }
-            let names = |side: &Side| if side.folder == self.a.folder { "names" } else { "origin" };
+    pub fn judge(&self, files: usize, versions: &[AnnexVersion]) {
+        for version in versions {
+            let annex = self.annex(version);
             for side in [&self.a, &self.b] {
-                let remote = if self.point == Point::BareAndDirectory { "store" } else { names(side) };
-                assert_eq!(annex.judge(&side.folder).from(remote).check(), files, "every file was judged");
+                annex.annex(&side.folder, ["get", "--quiet", "."]);
+                let judged = || annex.judge(&side.folder).from(self.contents(side)).check();
+                assert_eq!(timed(version, "of one of our folders", judged), files, "every file was judged");
             }
             let third = annex.sandbox().join("third");
-            annex.clone(self.url(), &third, "third");
+            self.clone_by(&annex, &third);
             let remote = match self.point {
-                Point::BareAndDirectory => {
-                    let store = format!("directory={}", self.place().join("store").display());
-                    annex.annex(&third, ["enableremote", "store", &store]);
-                    // The newest release wants a person to look at a place that somebody else set up.
-                    annex.git(&third, ["config", "remote.store.annex-verified", "verified"]);
-                    "store"
-                }
+                Point::BareAndDirectory => "store",
                 Point::BareWithContents | Point::BehindSshd => "origin",
             };
-            assert_eq!(
-                annex.judge(&third).get().from(remote).check(),
-                files,
-                "the third clone has every file"
-            );
+            let judged = || annex.judge(&third).get().from(remote).check();
+            assert_eq!(timed(version, "of its own clone", judged), files, "the third clone has every file");
             let (ours, theirs) = (snapshot(&self.a.folder), snapshot(&third));
             assert!(ours == theirs, "git-annex reads what we wrote:\n{}", differences(&ours, &theirs));
         }
     }
+
+    /// Lets git-annex make a clone, which gets nothing yet.
+    #[track_caller]
+    pub fn clone_by(&self, annex: &Annex, dir: &Path) {
+        annex.clone(self.url(), dir, "git-annex's own");
+        if self.point == Point::BareAndDirectory {
+            let store = format!("directory={}", self.place().join("store").display());
+            annex.annex(dir, ["enableremote", "store", &store]);
+            // The newest release wants a person to look at a place that somebody else set up.
+            annex.git(dir, ["config", "remote.store.annex-verified", "verified"]);
+        }
+    }
+
+    /// The remote in which a side's contents are.
+    pub fn contents(&self, side: &Side) -> &'static str {
+        match self.point {
+            Point::BareAndDirectory => "store",
+            _ if side.folder == self.a.folder => "names",
+            _ => "origin",
+        }
+    }
+}
+
+/// Says how long a judgement took: git-annex is what costs time here.
+fn timed<T>(version: &AnnexVersion, what: &str, judge: impl FnOnce() -> T) -> T {
+    let begun = Instant::now();
+    let verdict = judge();
+    eprintln!("git-annex {}: judgement {what}: {:.1} s", version.name, begun.elapsed().as_secs_f64());
+    verdict
 }
 
 impl Side {

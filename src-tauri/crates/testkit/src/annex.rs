@@ -70,6 +70,22 @@ pub fn newest_annex() -> Option<AnnexVersion> {
     annex_versions().into_iter().max_by_key(AnnexVersion::date)
 }
 
+/// The oldest of [`annex_versions`], when there is more than one; the reason is printed when there is none.
+///
+/// # Panics
+///
+/// When there is none and `CI` is set.
+#[track_caller]
+pub fn older_annex() -> Option<AnnexVersion> {
+    let versions = annex_versions();
+    let older = versions.iter().min_by_key(|version| version.date()).filter(|_| versions.len() > 1);
+    if older.is_none() {
+        assert!(env::var_os("CI").is_none(), "CI has two releases of git-annex, one of them in {NEW}");
+        eprintln!("skipped: a second release of git-annex is not installed");
+    }
+    older.cloned()
+}
+
 /// A machine with one release of git-annex.
 #[derive(Debug)]
 pub struct Annex {

@@ -21,7 +21,7 @@ mod sshd;
 mod tray;
 pub mod xmpp_servers;
 
-pub use annex::{Annex, AnnexVersion, annex_versions, newest_annex};
+pub use annex::{Annex, AnnexVersion, annex_versions, newest_annex, older_annex};
 pub use deadline::{Deadline, eventually, within};
 pub use desktop::{Desktop, DesktopPart, Notification};
 pub use git::Repo;

@@ -11,13 +11,15 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::deadline::Deadline;
-use crate::process::{Finished, Process, run_within};
+use crate::process::{Finished, Process, run_within, tail};
 use crate::sandbox::Sandbox;
 
 /// A daemon that has not opened its socket by then has failed; generous, as the machine may be busy with other tests.
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// How long an orderly end may take: what is under way is put into a state from which it goes on.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// How much of its log a node shows when its test fails, bytes: the way of a few changes through the engine.
+const LOG_SHOWN: usize = 32_000;
 /// No command but `wait` and `clone` takes long; this is far above what any should need.
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);
 
@@ -132,15 +134,15 @@ impl Node {
         self.daemon.as_ref().map(Process::pid)
     }
 
-    /// All that the daemons of this node have written.
+    /// The log of all engines that have run for this node.
     pub fn log(&self) -> String {
-        fs::read(self.log_file())
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        let log = fs::read(self.home.join("state/log"));
+        log.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
-    fn log_file(&self) -> PathBuf {
-        self.machine.join("daemon.log")
+    /// What goes to the terminal of the daemon: a panic's message, above all.
+    fn terminal(&self) -> PathBuf {
+        self.machine.join("daemon.terminal")
     }
 
     /// Starts the daemon and waits until its socket answers.
@@ -151,7 +153,7 @@ impl Node {
     #[track_caller]
     pub fn start_daemon(&mut self) {
         assert!(self.daemon.is_none(), "the daemon of {} runs already", self.home.display());
-        let mut daemon = Process::spawn("trib daemon", self.command(["daemon"]), &self.log_file());
+        let mut daemon = Process::spawn("trib daemon", self.command(["daemon"]), &self.terminal());
         let deadline = Deadline::after(START_LIMIT);
         let mut pause = Duration::from_millis(2);
         // A killed daemon leaves its socket file behind, so only a connection says that the new one is up.
@@ -272,5 +274,15 @@ impl Node {
         let args = [OsStr::new("wait"), dir.as_os_str(), OsStr::new("--timeout"), OsStr::new(&seconds)];
         // The command keeps its own time; past that it gets some more to say why.
         run_within(self.command(args), limit + COMMAND_LIMIT)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // First, so that the log is complete.
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- the engine of {}:\n{}", self.home.display(), tail(&self.log(), LOG_SHOWN));
+        }
     }
 }

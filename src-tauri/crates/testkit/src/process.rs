@@ -116,14 +116,15 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
-            eprintln!("--- {} ({}):\n{}", self.name, self.log.display(), tail(&self.log()));
+            let log = self.log();
+            eprintln!("--- {} ({}):\n{}", self.name, self.log.display(), tail(&log, LOG_TAIL));
         }
     }
 }
 
-/// The end of a log, from the start of a line.
-pub(crate) fn tail(log: &str) -> &str {
-    let mut from = log.len().saturating_sub(LOG_TAIL);
+/// The end of a log, at most so many bytes, from the start of a line.
+pub(crate) fn tail(log: &str, most: usize) -> &str {
+    let mut from = log.len().saturating_sub(most);
     while !log.is_char_boundary(from) {
         from += 1;
     }
@@ -258,8 +259,8 @@ impl std::fmt::Display for Finished {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Finished { what, output } = self;
         writeln!(f, "{what}\nended with {}", output.status)?;
-        writeln!(f, "--- standard output:\n{}", tail(&self.stdout()))?;
-        write!(f, "--- standard error:\n{}", tail(&self.stderr()))
+        writeln!(f, "--- standard output:\n{}", tail(&self.stdout(), LOG_TAIL))?;
+        write!(f, "--- standard error:\n{}", tail(&self.stderr(), LOG_TAIL))
     }
 }
 
@@ -329,8 +330,8 @@ mod tests {
 
     #[test]
     fn the_tail_starts_at_a_line_and_never_inside_a_character() {
-        assert_eq!(tail("short\n"), "short\n");
+        assert_eq!(tail("short\n", LOG_TAIL), "short\n");
         let long = format!("{}\nlast line é\n", "é".repeat(LOG_TAIL));
-        assert_eq!(tail(&long), "last line é\n");
+        assert_eq!(tail(&long, LOG_TAIL), "last line é\n");
     }
 }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const KEEP: &str = "TRIBUTARY_KEEP";
 
 /// What passes from the environment of the test itself: where programs are, and what a person debugging asked for.
-const PASSED: [&str; 4] = ["PATH", "RUST_LOG", "RUST_BACKTRACE", "LLVM_PROFILE_FILE"];
+const PASSED: [&str; 5] = ["PATH", "RUST_LOG", "TRIBUTARY_LOG", "RUST_BACKTRACE", "LLVM_PROFILE_FILE"];
 
 /// A folder with an environment in which all programs of one test run. Removed with everything in it at the end.
 #[derive(Debug)]
