@@ -1,5 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
+import { scene } from "../src/backend/mock";
 import { open } from "./window";
 
 const steps = () => within(screen.getByRole("list", { name: "Login steps" })).getAllByRole("listitem");
@@ -69,6 +70,21 @@ describe("account", () => {
 });
 
 describe("first run", () => {
+  it("gives way to a folder that was set up elsewhere, unless somebody has begun", async () => {
+    const idle = await open("firstRun");
+    idle.backend.snapshot.folders.push(...scene("upToDate").folders);
+    idle.backend.emit({ type: "folderChanged", folder: "/home/ann/Sync" });
+    expect(await screen.findByRole("navigation")).toBeTruthy();
+    idle.unmount();
+
+    const begun = await open("firstRun");
+    await begun.user.click(screen.getByRole("radio", { name: /I already use this/ }));
+    begun.backend.snapshot.folders.push(...scene("upToDate").folders);
+    begun.backend.emit({ type: "folderChanged", folder: "/home/ann/Sync" });
+    await waitFor(() => expect(begun.live.snapshot?.folders).toHaveLength(2));
+    expect(screen.getByLabelText("Transfer point that both reach")).toBeTruthy();
+  });
+
   it("sets up folder, account and transfer point in two pages", async () => {
     const { backend, user } = await open("firstRun");
     expect((screen.getByLabelText("Folder") as HTMLInputElement).value).toBe("/home/ann/Sync");

@@ -37,22 +37,33 @@ pub fn command(arguments: &[String]) -> Result<()> {
     } else {
         warden.remove(&folder)?;
     }
+    println!(
+        "Starting an XMPP server (prosody), which tells each computer when the other has something new."
+    );
     let mut scene = Scene::build(&folder, &trib, &warden)?;
-    println!("Computer B starts without a window (trib daemon).");
+    println!("Starting computer A and computer B (trib daemon, each with a home of its own).");
+    scene.here.start(&warden)?;
     scene.there.start(&warden)?;
+    println!("They meet at a transfer point that runs nothing: {}", folder.join("transfer-point").display());
+    scene.meet_at_one_place()?;
+
+    // The folder is there before the window, which then opens on it, and not on the first steps.
+    scene.here.stop();
     let mut window = window(&shell, &folder)?;
     scene.here.host(&mut window, &warden)?;
-    println!("They meet at a transfer point that runs nothing: {}.", folder.join("transfer-point").display());
-    scene.meet()?;
+    scene.here.wait(ARRIVAL_LIMIT)?;
 
     let (a, b) = (scene.here.folder(), scene.there.folder());
-    travel(&a, &b, "from A.txt", "A", "B")?;
-    travel(&b, &a, "from B.txt", "B", "A")?;
+    travel(&a, &b, "from A.txt", "computer A", "computer B")?;
+    travel(&b, &a, "from B.txt", "computer B", "computer A")?;
     if once {
+        println!("The demonstration ends, and removes what it made.");
         return Ok(());
     }
-    println!("\nNow put something into one of these folders and look into the other:");
+    println!("\nNow put something into one of these folders and look into the other, and at the window:");
     println!("  A  {}\n  B  {}", a.display(), b.display());
+    println!("Computer B has no window. This says how it is:");
+    println!("  TRIBUTARY_HOME={} {} status", scene.there.home().display(), trib.display());
     println!("Ctrl-C ends the demonstration and removes it all; so does Quit in the menu of the tray.");
     match scene.here.take_engine() {
         Some(window) => window.wait(),
@@ -64,14 +75,14 @@ pub fn command(arguments: &[String]) -> Result<()> {
 fn window(shell: &Path, folder: &Path) -> Result<Command> {
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     if set("DISPLAY") || set("WAYLAND_DISPLAY") {
-        println!("Computer A starts with a window.");
+        println!("Computer A goes on in a window.");
         return Ok(Command::new(shell));
     }
     if on_path("xvfb-run").is_none() || on_path("dbus-run-session").is_none() {
         return Err(Failure::new("there is no screen to open a window on")
             .hint("`cargo xtask setup` installs Xvfb, a screen that nobody sees"));
     }
-    println!("There is no screen: computer A's window opens where nobody sees it (Xvfb).");
+    println!("There is no screen: computer A goes on in a window that nobody sees (Xvfb).");
     let runtime = folder.join("run");
     fs::create_dir(&runtime).context(|| format!("could not make {}", runtime.display()))?;
     fs::set_permissions(&runtime, std::os::unix::fs::PermissionsExt::from_mode(0o700))
@@ -84,7 +95,7 @@ fn window(shell: &Path, folder: &Path) -> Result<Command> {
 
 /// Writes a file in one folder and tells when it is complete in the other.
 fn travel(from: &Path, to: &Path, name: &str, sender: &str, receiver: &str) -> Result<()> {
-    let text = format!("Written on computer {sender}.\n");
+    let text = format!("Written on {sender}.\n");
     let begun = Instant::now();
     fs::write(from.join(name), &text).context(|| format!("could not write {name} on {sender}"))?;
     let read = || fs::read(to.join(name)).ok().filter(|found| found == text.as_bytes());

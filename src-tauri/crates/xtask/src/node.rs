@@ -31,6 +31,11 @@ impl Node {
         Ok(Node { name, trib: trib.to_owned(), base, engine: None })
     }
 
+    /// What people call it, also in the other's windows.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// The synced folder.
     pub fn folder(&self) -> PathBuf {
         self.base.join("Sync")

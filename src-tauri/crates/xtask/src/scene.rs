@@ -1,6 +1,7 @@
 //! Two computers that can reach only a transfer point: a bare git repository and a folder, neither with a program of
 //! ours, and an XMPP server for the hints.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,33 +36,46 @@ impl Scene {
         let mut init = program("git", ["init", "--quiet", "--bare"]);
         output(init.arg(&names).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null"))?;
         Ok(Scene {
-            here: Node::new(trib, folder.join("a"), "A")?,
-            there: Node::new(trib, folder.join("b"), "B")?,
+            here: Node::new(trib, folder.join("a"), "computer A")?,
+            there: Node::new(trib, folder.join("b"), "computer B")?,
             server: Prosody::start(&folder.join("xmpp"), warden)?,
             names,
             contents,
         })
     }
 
-    /// With both engines running: both log in, A makes the folder and its places, B joins.
+    /// With both engines running: both log in, A makes the folder and its places, B joins. Names and contents wait
+    /// apart from each other.
     pub fn meet(&self) -> Result<()> {
+        self.meet_with("point", &[], |node, parameters| self.join_contents(node, parameters))
+    }
+
+    /// The same with names and contents in one place, the bare repository.
+    pub fn meet_at_one_place(&self) -> Result<()> {
+        self.meet_with("drive", &["--contents"], |_, _| Ok(()))
+    }
+
+    fn meet_with(
+        &self,
+        place: &str,
+        how: &[&str],
+        contents: impl Fn(&Node, &[&str]) -> Result<()>,
+    ) -> Result<()> {
         let (here, there) = (&self.here, &self.there);
         for node in [here, there] {
             node.login(&self.server)?;
         }
-        let (a, b) = (here.folder(), there.folder());
-        here.trib(["add".as_ref(), a.as_os_str(), "--description".as_ref(), "A".as_ref()])?;
-        here.trib([
-            "remote".as_ref(),
-            "add".as_ref(),
-            a.as_os_str(),
-            "point".as_ref(),
-            self.names.as_os_str(),
-        ])?;
-        self.join_contents(here, &["encryption=none"])?;
+        let (a, b, names) = (here.folder(), there.folder(), self.names.as_os_str());
+        let called = |name| ["--description", name].map(OsStr::new);
+        here.trib([&[OsStr::new("add"), a.as_os_str()][..], &called(here.name())].concat())?;
+        let mut words =
+            vec![OsStr::new("remote"), OsStr::new("add"), a.as_os_str(), OsStr::new(place), names];
+        words.extend(how.iter().map(OsStr::new));
+        here.trib(words)?;
+        contents(here, &["encryption=none"])?;
         here.wait(MEETING_LIMIT)?;
-        there.trib(["clone".as_ref(), self.names.as_os_str(), b.as_os_str()])?;
-        self.join_contents(there, &[])?;
+        there.trib([&[OsStr::new("clone"), names, b.as_os_str()][..], &called(there.name())].concat())?;
+        contents(there, &[])?;
         for node in [here, there] {
             node.wait(MEETING_LIMIT)?;
         }
