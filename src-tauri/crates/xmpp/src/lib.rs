@@ -11,6 +11,7 @@
 //! ```
 
 pub mod account;
+pub mod channel;
 mod connect;
 pub mod device;
 pub mod hints;
