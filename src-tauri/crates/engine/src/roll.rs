@@ -117,6 +117,8 @@ pub(crate) async fn start_folder(
         shared: Arc::default(),
     };
     let dropper = Dropper { transferrer: transferrer.clone(), recorder: recorder.clone() };
+    let place_watcher =
+        PlaceWatcher { places: places.clone(), transferrer: transferrer.clone(), facts: facts.clone() };
     let conductor = Conductor {
         path: path.clone(),
         config: Config::new(uuid),
@@ -181,10 +183,7 @@ pub(crate) async fn start_folder(
         scans: scan_requests,
     };
     spawn.thread("watcher", watcher::run(watcher, stop.clone()));
-    spawn.thread(
-        "place watcher",
-        place_watcher::run(PlaceWatcher { places, facts: facts.clone() }, stop.clone()),
-    );
+    spawn.thread("place watcher", place_watcher::run(place_watcher, stop.clone()));
     Ok(Folder { path, desk, repositories, facts, stop, cancel, tasks })
 }
 

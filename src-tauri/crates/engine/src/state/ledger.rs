@@ -5,16 +5,18 @@
 //! folder while a newer one is on its way. It can be deleted at any time: the first two are folded anew, and a path
 //! without a row counts as one whose standing version is not known, which is never overwritten.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
 use tributary_formats::uuid::RepoUuid;
 use tributary_repo::stat::FileStat;
 
 /// Version of the tables; another one is thrown away and folded anew.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE followed (what TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;
@@ -27,12 +29,26 @@ const TABLES: &str = "
     CREATE TABLE standing (path BLOB PRIMARY KEY, key BLOB, stat TEXT, reason INTEGER NOT NULL, leaves BLOB) WITHOUT ROWID;
     CREATE INDEX standing_by_key ON standing (key) WHERE key IS NOT NULL;
     CREATE INDEX standing_by_leaving ON standing (leaves) WHERE leaves IS NOT NULL;
+    CREATE INDEX standing_elsewhere ON standing (reason) WHERE reason = 1;
 ";
 
 /// What the engine remembers of one folder.
 #[derive(Debug)]
 pub struct Ledger {
     db: Connection,
+    /// Rows of the table of the same name: there are few, they never change, and each content asks for some.
+    uuids: RefCell<HashMap<i64, RepoUuid>>,
+}
+
+/// What is remembered of one content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// Paths that name it, as many as were asked for.
+    pub names: Vec<TreePath>,
+    /// Who has it, as far as is on record.
+    pub locations: Vec<RepoUuid>,
+    /// Whether every path that names it is kept only elsewhere by the person's choice.
+    pub kept_elsewhere: bool,
 }
 
 /// The ledger could not be read or written. It may be deleted; nothing of a person is in it.
@@ -143,6 +159,10 @@ impl Ledger {
     /// When it cannot be made.
     pub fn open(file: &Path) -> Result<Self> {
         Self::try_open(file).or_else(|error| {
+            // Another engine has it: that is no damage.
+            if let Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) = error.0.sqlite_error_code() {
+                return Err(error);
+            }
             tracing::warn!(%error, "the state database is made anew");
             for suffix in ["", "-wal", "-shm"] {
                 let mut name = file.as_os_str().to_owned();
@@ -155,6 +175,9 @@ impl Ledger {
 
     fn try_open(file: &Path) -> Result<Self> {
         let db = Connection::open(file)?;
+        // Nobody else reads it while the engine has it, and a lock for each of thousands of small questions costs more
+        // than the answers. Asked for before the first access, it also spares the file of shared memory.
+        db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         // The database may be lost at any time, so it need not survive a loss of power: only its own integrity counts.
         db.pragma_update(None, "journal_mode", "WAL")?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
@@ -166,7 +189,7 @@ impl Ledger {
             }
             db.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"))?;
         }
-        Ok(Self { db })
+        Ok(Self { db, uuids: RefCell::default() })
     }
 
     /// The commit or tree that the ledger is at, in hex.
@@ -245,26 +268,53 @@ impl Ledger {
         Ok(tx.commit()?)
     }
 
-    /// Who has the content, as far as is on record.
-    pub fn locations(&self, key: &Key) -> Result<Vec<RepoUuid>> {
-        let mut query = self.db.prepare_cached(
-            "SELECT uuids.uuid FROM keys JOIN locations ON locations.key = keys.id
-             JOIN uuids ON uuids.id = locations.uuid WHERE keys.key = ?1",
-        )?;
-        let rows = query.query_map([key.as_bytes()], |row| row.get::<_, String>(0))?;
-        let mut found = Vec::new();
-        for uuid in rows {
-            found.extend(RepoUuid::parse(&uuid?).ok());
+    /// What is remembered of these contents, each with at most `names` of its paths. In the order of the keys.
+    pub fn about(&self, keys: &[Key], names: u32) -> Result<Vec<About>> {
+        let some_kept = {
+            let mut query = self.db.prepare_cached("SELECT EXISTS (SELECT 1 FROM standing WHERE reason = 1)")?;
+            query.query_row([], |row| row.get::<_, bool>(0))?
+        };
+        let mut id = self.db.prepare_cached("SELECT id FROM keys WHERE key = ?1")?;
+        let mut paths = self.db.prepare_cached("SELECT path FROM files WHERE key = ?1 LIMIT ?2")?;
+        let mut locations = self.db.prepare_cached("SELECT uuid FROM locations WHERE key = ?1")?;
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            let Some(id) = id.query_row([key.as_bytes()], |row| row.get::<_, i64>(0)).optional()? else {
+                found.push(About::default());
+                continue;
+            };
+            let names = collect_paths(paths.query_map(params![id, names], |row| row.get(0))?)?;
+            let mut at = Vec::new();
+            let mut rows = locations.query([id])?;
+            while let Some(row) = rows.next()? {
+                at.extend(self.uuid(row.get(0)?)?);
+            }
+            let kept_elsewhere = some_kept && self.kept_elsewhere(key)?;
+            found.push(About { names, locations: at, kept_elsewhere });
         }
         Ok(found)
     }
 
+    fn uuid(&self, id: i64) -> Result<Option<RepoUuid>> {
+        if let Some(uuid) = self.uuids.borrow().get(&id) {
+            return Ok(Some(uuid.clone()));
+        }
+        let mut query = self.db.prepare_cached("SELECT uuid FROM uuids WHERE id = ?1")?;
+        let Ok(uuid) = RepoUuid::parse(&query.query_row([id], |row| row.get::<_, String>(0))?) else {
+            return Ok(None);
+        };
+        self.uuids.borrow_mut().insert(id, uuid.clone());
+        Ok(Some(uuid))
+    }
+
+    /// Who has the content, as far as is on record.
+    pub fn locations(&self, key: &Key) -> Result<Vec<RepoUuid>> {
+        Ok(self.about(std::slice::from_ref(key), 0)?.swap_remove(0).locations)
+    }
+
     /// The paths that name this key in the followed tree, at most `limit`.
     pub fn paths_of(&self, key: &Key, limit: u32) -> Result<Vec<TreePath>> {
-        let mut query = self.db.prepare_cached(
-            "SELECT files.path FROM keys JOIN files ON files.key = keys.id WHERE keys.key = ?1 LIMIT ?2",
-        )?;
-        collect_paths(query.query_map(params![key.as_bytes(), limit], |row| row.get(0))?)
+        Ok(self.about(std::slice::from_ref(key), limit)?.swap_remove(0).names)
     }
 
     /// Every key that the followed tree names, in the order of the paths.
@@ -289,6 +339,15 @@ impl Ledger {
         found.sort_unstable();
         found.dedup();
         Ok(found)
+    }
+
+    /// Some keys that are on record at this repository.
+    pub fn some_keys_at(&self, uuid: &RepoUuid, limit: u32) -> Result<Vec<Key>> {
+        let mut query = self.db.prepare_cached(
+            "SELECT keys.key FROM uuids JOIN locations ON locations.uuid = uuids.id
+             JOIN keys ON keys.id = locations.key WHERE uuids.uuid = ?1 LIMIT ?2",
+        )?;
+        collect_keys(query.query_map(params![uuid.as_str(), limit], |row| row.get(0))?)
     }
 
     /// How many files of the followed tree are on record at this repository.

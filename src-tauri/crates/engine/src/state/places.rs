@@ -33,6 +33,21 @@ pub struct PlaceRow {
     pub read_only: bool,
     /// Whether contents may go there: a special remote that somebody else set up waits to be confirmed.
     pub confirmed: bool,
+    /// Whether it was seen with its mark, so that a folder without it is the mount point of a drive that is away. Kept
+    /// in the configuration, and not in the database: no drive may be mistaken because a cache was lost.
+    pub marked: bool,
+}
+
+/// `remote.NAME.…`: see [`PlaceRow::marked`]. git-annex leaves it alone.
+const MARKED: &str = "tributary-marked";
+
+/// Remembers that a place was seen with its mark.
+///
+/// # Errors
+/// When the configuration cannot be written.
+pub fn note_mark(repo: &Repository, name: &str) -> Result<(), PlacesError> {
+    repo.git_config_set(&format!("remote.{name}.{MARKED}"), "true")
+        .map_err(|error| PlacesError::Configuration(error.to_string()))
 }
 
 /// How a place is reached.
@@ -189,6 +204,7 @@ fn read_rows(repo: &Repository) -> Result<Vec<PlaceRow>, PlacesError> {
             cost: cost(setting("annex-cost"), if local { LOCAL_COST } else { REMOTE_COST }),
             read_only: flag("annex-readonly"),
             confirmed: true,
+            marked: false,
             reach: Reach::Git(remote),
         });
     }
@@ -204,6 +220,7 @@ fn read_rows(repo: &Repository) -> Result<Vec<PlaceRow>, PlacesError> {
             cost: cost(setting("annex-cost"), if local { LOCAL_COST } else { REMOTE_COST }),
             read_only: repo.git_config_bool(&format!("remote.{name}.annex-readonly")).unwrap_or(false),
             confirmed: setting("annex-verified").is_none_or(|how| how == "verified"),
+            marked: repo.git_config_bool(&format!("remote.{name}.{MARKED}")).unwrap_or(false),
             reach: Reach::Special { config, directory: setting("annex-directory").map(PathBuf::from) },
             uuid: Some(uuid),
             name,

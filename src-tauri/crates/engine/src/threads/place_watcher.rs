@@ -1,4 +1,4 @@
-//! Place watcher: sees places on this machine come and go: drives, mounts, folders that are renamed.
+//! Place watcher: sees places on this machine come and go: drives, mounts, folders that are renamed or exchanged.
 //!
 //! Waits for the system's word that the mount table changed, and looks again after growing pauses while a place is
 //! away; tells the planner what is there. Ends when told to stop. A place over the network is always tried: whether it
@@ -6,23 +6,32 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tributary_planner::{Input, PlaceId};
+use tributary_remotes::PlaceError;
 use tributary_status::ProblemCode;
 
 use crate::folder_facts::{Fact, FactSender};
-use crate::state::places::{PlaceRow, Places};
+use crate::state::places::{PlaceRow, Places, Reach};
 use crate::state::problems::problem;
+use crate::threads::transferrer::Transferrer;
 
-/// First and longest pause between two looks at a place that is away; a look is one `stat`.
+/// First and longest pause between two looks at a place that is away; a look is one `stat`, or a small file.
 const AWAY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
 /// Pause between two looks while all are there: most of them that go are noticed when they are used.
 const THERE_PAUSE: Duration = Duration::from_secs(30);
+
+/// A place that says nothing for so long hangs, as a network file system does whose server is gone.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
 /// The mount table as this process sees it; the system marks it as exceptional when it changed.
 const MOUNTS: &str = "/proc/self/mountinfo";
@@ -30,7 +39,23 @@ const MOUNTS: &str = "/proc/self/mountinfo";
 /// The place watcher's wiring.
 pub(crate) struct PlaceWatcher {
     pub(crate) places: Places,
+    /// Makes special remotes: only they know their mark.
+    pub(crate) transferrer: Transferrer,
     pub(crate) facts: FactSender,
+}
+
+/// Which directory is at a path: device and inode. Another drive under the same path has another.
+type Identity = (u64, u64);
+
+/// What a look found: the directory that is there, or why it does not count as there.
+type Look = Result<Identity, String>;
+
+/// What is remembered from look to look.
+#[derive(Default)]
+struct Seen {
+    there: BTreeMap<PlaceId, Option<Identity>>,
+    /// Looks that hang. Another one would hang as well.
+    hanging: BTreeMap<PlaceId, JoinHandle<Look>>,
 }
 
 /// Runs until told to stop.
@@ -43,10 +68,9 @@ pub(crate) async fn run(watcher: PlaceWatcher, stop: CancellationToken) {
         .and_then(|file| AsyncFd::with_interest(file, Interest::PRIORITY | Interest::ERROR))
         .inspect_err(|error| tracing::info!(%error, "the mount table cannot be watched"))
         .ok();
-    let mut there = BTreeMap::new();
+    let mut seen = Seen::default();
     let mut pause = THERE_PAUSE;
-    loop {
-        let away = watcher.look(&mut there);
+    while let Some(away) = stop.run_until_cancelled(watcher.look(&mut seen)).await {
         pause = match away {
             0 => THERE_PAUSE,
             _ if pause == THERE_PAUSE => AWAY_PAUSE.0,
@@ -72,19 +96,39 @@ async fn mounted(mounts: Option<&AsyncFd<File>>) {
 
 impl PlaceWatcher {
     /// Looks at every place on this machine and tells what changed. Returns how many are away.
-    fn look(&self, there: &mut BTreeMap<PlaceId, bool>) -> usize {
+    async fn look(&self, seen: &mut Seen) -> usize {
         let rows = self.places.rows();
-        there.retain(|id, _| rows.iter().any(|row| row.id == *id));
-        let mut away = 0;
+        let known = |id: &PlaceId| rows.iter().any(|row| row.id == *id);
+        seen.there.retain(|id, _| known(id));
+        seen.hanging.retain(|id, _| known(id));
+        let mut looks = Vec::new();
         let mut inputs = Vec::new();
         for row in rows.iter() {
-            let now = row.local_path().is_none_or(std::path::Path::exists);
-            away += usize::from(!now);
-            if there.insert(row.id, now) == Some(now) {
-                continue;
+            match row.local_path() {
+                Some(path) => {
+                    let begin = || self.begin(row, path);
+                    looks.push((row, seen.hanging.remove(&row.id).unwrap_or_else(begin)));
+                }
+                None if seen.there.insert(row.id, None).is_none() => inputs.push(Input::PlaceUp(row.id)),
+                None => {}
             }
-            inputs.push(if now { Input::PlaceUp(row.id) } else { Input::PlaceDown(row.id) });
-            self.tell(row, now);
+        }
+        let limit = Instant::now() + LOOK_LIMIT;
+        let mut away = 0;
+        for (row, mut look) in looks {
+            let found = match timeout_at(limit, &mut look).await {
+                Ok(found) => found.expect("looking does not panic"),
+                Err(_) => {
+                    seen.hanging.insert(row.id, look);
+                    Err(format!("{} does not answer", row.url()))
+                }
+            };
+            away += usize::from(found.is_err());
+            let now = found.as_ref().ok().copied();
+            if seen.there.insert(row.id, now) != Some(now) {
+                inputs.push(if now.is_some() { Input::PlaceUp(row.id) } else { Input::PlaceDown(row.id) });
+                self.tell(row, found.err());
+            }
         }
         if !inputs.is_empty() {
             self.facts.send(Fact::Planner(inputs)).ok();
@@ -92,13 +136,36 @@ impl PlaceWatcher {
         away
     }
 
-    fn tell(&self, row: &PlaceRow, there: bool) {
-        let fact = if there {
-            Fact::Clear(ProblemCode::PlaceUnreachable, row.name.clone())
-        } else {
-            let sentence = format!("{} is not there: {} is missing.", row.name, row.url());
-            let hint = "Plug the drive in or mount it. What waits for it goes on by itself.";
-            Fact::Raise(problem(ProblemCode::PlaceUnreachable, &row.name, sentence, hint))
+    /// Begins to look: a special remote says itself whether it is there, since the bare mount point of its drive is a
+    /// folder too.
+    fn begin(&self, row: &PlaceRow, path: &Path) -> JoinHandle<Look> {
+        let path = path.to_owned();
+        let special = match row.reach {
+            Reach::Special { .. } => self.transferrer.special(row).ok(),
+            Reach::Git(_) => None,
+        };
+        tokio::spawn(async move {
+            let at = path.clone();
+            let found = tokio::task::spawn_blocking(move || std::fs::metadata(at)).await;
+            let found = found.expect("looking does not panic");
+            let found = found.map_err(|_| format!("{} is missing", path.display()))?;
+            if let Some(special) = special
+                && let Err(PlaceError::Unreachable { source, .. }) = special.probe().await
+            {
+                return Err(format!("{} is there, but {source}", path.display()));
+            }
+            Ok((found.dev(), found.ino()))
+        })
+    }
+
+    fn tell(&self, row: &PlaceRow, away: Option<String>) {
+        let fact = match away {
+            None => Fact::Clear(ProblemCode::PlaceUnreachable, row.name.clone()),
+            Some(why) => {
+                let sentence = format!("{} is not there: {why}.", row.name);
+                let hint = "Plug the drive in or mount it. What waits for it goes on by itself.";
+                Fact::Raise(problem(ProblemCode::PlaceUnreachable, &row.name, sentence, hint))
+            }
         };
         self.facts.send(fact).ok();
     }

@@ -4,6 +4,8 @@
 //! a slice of the batch at a time, after what arrived is durable. A place has one lane in each direction, so that many
 //! small contents share one visit and a large one does not fight with itself.
 
+mod mark;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -12,6 +14,7 @@ use tokio::sync::Notify;
 use tributary_formats::key::Key;
 use tributary_formats::logs::chunk::ChunkLog;
 use tributary_formats::logs::path::KeyLog;
+use tributary_formats::logs::remote::RemoteConfig;
 use tributary_formats::tree_path::TreePath;
 use tributary_formats::uuid::RepoUuid;
 use tributary_planner::{Direction, Failure, Input, PlaceId, TransferResult};
@@ -195,6 +198,9 @@ impl Transferrer {
             Ok(remote) => remote,
             Err(said) => return all(keys, TransferResult::Failed(Failure::Person), &said),
         };
+        if let Err(said) = self.recognise(place, &remote).await {
+            return all(keys, TransferResult::Failed(Failure::Unreachable), &said);
+        }
         let Some(store) = self.store() else {
             return all(keys, TransferResult::Failed(Failure::Later), "The repository cannot be opened");
         };
@@ -236,6 +242,9 @@ impl Transferrer {
             Ok(remote) => remote,
             Err(said) => return all(keys, TransferResult::Failed(Failure::Person), &said),
         };
+        if let Err(said) = self.recognise(place, &remote).await {
+            return all(keys, TransferResult::Failed(Failure::Unreachable), &said);
+        }
         let Some(store) = self.store() else {
             return all(keys, TransferResult::Failed(Failure::Later), "The repository cannot be opened");
         };
@@ -396,6 +405,15 @@ impl Transferrer {
         if let Some(remote) = self.shared.remotes.lock().expect("no holder panics").get(&place.id) {
             return Ok(remote.clone());
         }
+        let (uuid, config, settings) = self.settings(place)?;
+        let remote: Arc<dyn SpecialRemote> =
+            tributary_remotes::from_config(&uuid, &config, &settings).map_err(|error| chain(&error))?.into();
+        self.shared.remotes.lock().expect("no holder panics").insert(place.id, remote.clone());
+        Ok(remote)
+    }
+
+    /// What a special remote is made of.
+    fn settings(&self, place: &PlaceRow) -> Result<(RepoUuid, RemoteConfig, LocalSettings), String> {
         let (Reach::Special { config, directory }, Some(uuid)) = (&place.reach, &place.uuid) else {
             return Err("It is no special remote".into());
         };
@@ -404,17 +422,14 @@ impl Transferrer {
             name: RemoteName::new(&place.name),
             repository,
             directory: directory.clone(),
-            marked: false,
+            marked: place.marked,
             cost: None,
             chunk_records: Arc::new(ChunkLogs {
                 repositories: self.repositories.clone(),
                 uuid: uuid.clone(),
             }),
         };
-        let remote: Arc<dyn SpecialRemote> =
-            tributary_remotes::from_config(uuid, config, &settings).map_err(|error| chain(&error))?.into();
-        self.shared.remotes.lock().expect("no holder panics").insert(place.id, remote.clone());
-        Ok(remote)
+        Ok((uuid.clone(), config.clone(), settings))
     }
 
     fn note_chunks(&self, place: &PlaceRow, key: &Key, set: ChunkSet) {
