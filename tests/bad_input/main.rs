@@ -8,3 +8,4 @@ mod account;
 mod disk;
 mod places;
 mod repositories;
+mod unready;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use tributary_testkit::{Sandbox, eventually};
+use tributary_testkit::{Annex, Sandbox, eventually, newest_annex};
 
 use crate::member::{LIMIT, Member, bare, text};
 
@@ -62,10 +62,122 @@ fn a_place_with_another_mark_is_not_used() {
         names.contains("two").then_some(())
     });
 
-    // The right drive under the mount point again: the next start finds it.
+    // The right drive under the mount point again.
     fs::write(&mark, own).expect("write");
-    let mut a = a;
-    a.node.restart();
+    a.sync();
     eventually(LIMIT, "the right place gets it", || (objects(&store).len() == 2).then_some(()));
     a.wait().no_problem("placeChanged");
+}
+
+#[test]
+fn another_repository_in_a_places_place_is_neither_read_nor_written() {
+    let sandbox = Sandbox::new();
+    let (hub, ours, foreign) =
+        (sandbox.join("hub.git"), sandbox.join("ours.git"), sandbox.join("foreign.git"));
+    let (a, b, other) =
+        (Member::start(&sandbox, "a"), Member::start(&sandbox, "b"), Member::start(&sandbox, "other"));
+    a.add().remote("hub", &[text(&hub), "--contents"]).write("one", "1").wait();
+    b.clone_from(&hub).wait().awaits(&a.files());
+    other.add().remote("hub", &[text(&foreign), "--contents"]).write("theirs", "another folder").wait();
+    other.node.trib(["pause"]).ok();
+
+    fs::rename(&hub, &ours).expect("the drive is pulled out");
+    fs::rename(&foreign, &hub).expect("another is plugged in");
+    let before = refs(&sandbox, &hub);
+    a.write("two", "2");
+    a.sync();
+    let problem = a.one_problem("placeChanged");
+    assert_eq!((problem["subject"].as_str(), problem["needsYou"].as_bool()), (Some("hub"), Some(true)));
+    a.write("three", "3").sync();
+    eventually(LIMIT, "changes go on to be committed", || {
+        a.git(&["ls-files"]).contains("three").then_some(())
+    });
+    assert_eq!(refs(&sandbox, &hub), before, "nothing was written there");
+    assert_eq!(a.read("theirs"), None, "nothing was read there");
+
+    fs::rename(&hub, &foreign).expect("it is pulled out");
+    fs::rename(&ours, &hub).expect("the right one is back");
+    a.wait().no_problem("placeChanged");
+    b.fetches(&a.files());
+}
+
+#[test]
+fn the_mount_point_of_a_drive_that_is_away_is_not_written_into() {
+    let sandbox = Sandbox::new();
+    let (hub, store, away) = (bare(&sandbox, "hub.git"), sandbox.dir("store"), sandbox.join("away"));
+    let mut a = Member::start(&sandbox, "a");
+    a.add().remote("hub", &[text(&hub)]).store(&store).write("one", "1").wait();
+    // As after `umount`: the folder is there, and nothing is in it.
+    fs::rename(&store, &away).expect("the drive goes");
+    fs::create_dir(&store).expect("its mount point is a folder");
+    a.write("two", "2");
+    let problem = a.one_problem("placeUnreachable");
+    assert_eq!((problem["subject"].as_str(), problem["needsYou"].as_bool()), (Some("store"), Some(false)));
+    // Also by an engine that never saw the drive.
+    a.node.restart();
+    a.write("three", "3");
+    a.one_problem("placeUnreachable");
+    a.wait();
+    assert_eq!(objects(&store), Vec::<PathBuf>::new(), "nothing was put on the wrong disk");
+    assert_eq!(fs::read_dir(&store).expect("it can be read").count(), 0, "nor anything else");
+    let waiting: Vec<_> = places(&a).into_iter().filter(|place| place["name"] == "store").collect();
+    assert_eq!((waiting[0]["has"].as_u64(), waiting[0]["reachable"].as_bool()), (Some(1), Some(false)));
+
+    fs::remove_dir(&store).expect("the drive is mounted over it");
+    fs::rename(&away, &store).expect("the drive comes");
+    eventually(LIMIT, "the drive gets what waited for it", || (objects(&store).len() == 3).then_some(()));
+    a.wait().no_problem("placeUnreachable");
+}
+
+/// The other places of a member's folder.
+fn places(member: &Member) -> Vec<serde_json::Value> {
+    member.status()["places"].as_array().expect("a status lists places").clone()
+}
+
+#[test]
+fn a_drive_that_git_annex_set_up_is_recognised_by_what_it_holds() {
+    let Some(version) = newest_annex() else { return };
+    let annex = Annex::new(&version);
+    let sandbox = Sandbox::new();
+    let (store, away) = (sandbox.dir("store"), sandbox.join("away"));
+    let a = Member::start(&sandbox, "a");
+    annex.init(&a.dir, "a");
+    let directory = format!("directory={}", text(&store));
+    annex.annex(&a.dir, ["initremote", "store", "type=directory", &directory, "encryption=none"]);
+    a.write("one", "1");
+    annex.annex(&a.dir, ["add", "."]);
+    annex.git(&a.dir, ["commit", "-q", "-m", "a file"]);
+    annex.annex(&a.dir, ["copy", "--to", "store", "."]);
+    fs::rename(&store, &away).expect("the drive goes");
+    fs::create_dir(&store).expect("its mount point is a folder");
+    a.add().write("two", "2");
+    a.one_problem("placeUnreachable");
+    assert_eq!(fs::read_dir(&store).expect("it can be read").count(), 0, "nothing was put on the wrong disk");
+
+    fs::remove_dir(&store).expect("the drive is mounted over it");
+    fs::rename(&away, &store).expect("the drive comes");
+    a.sync();
+    eventually(LIMIT, "the drive gets what waited for it", || (objects(&store).len() == 2).then_some(()));
+    a.wait().no_problem("placeUnreachable");
+    assert!(store.join("annex-uuid").is_file(), "from now on it bears its mark");
+    annex.annex(&a.dir, ["fsck", "--from", "store"]);
+}
+
+/// The branches of a repository, with their commits.
+fn refs(sandbox: &Sandbox, repository: &Path) -> String {
+    crate::member::git(sandbox, repository, &["for-each-ref"])
+}
+
+#[test]
+fn a_place_that_never_was_this_folders_is_refused_when_it_is_added() {
+    let sandbox = Sandbox::new();
+    let member = Member::start(&sandbox, "a");
+    member.add();
+    let missing = sandbox.join("no/such/place.git");
+    let said = member.node.trib(["remote", "add", member.path(), "nowhere", text(&missing)]);
+    assert_eq!(said.code(), Some(1), "{said}");
+    assert!(said.stderr().lines().count() >= 2, "it says what to do: {said}");
+    assert!(!missing.exists(), "the folder of a drive that is not mounted is not made");
+    let listed = member.node.json(["remote", "list", member.path()]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(0), "what does not answer is not kept: {listed:#}");
 }

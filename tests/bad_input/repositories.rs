@@ -83,3 +83,27 @@ fn a_forgotten_history_is_not_merged_and_said() {
         a.git(&["ls-files"]).contains("later").then_some(())
     });
 }
+
+#[test]
+fn a_place_with_a_forgotten_history_is_refused_in_the_same_words_when_it_is_added() {
+    let Some(version) = newest_annex() else { return };
+    let annex = Annex::new(&version);
+    let sandbox = Sandbox::new();
+    let (hub, clone) = (bare(&sandbox, "hub.git"), sandbox.join("clone"));
+    let (a, b) = (Member::start(&sandbox, "a"), Member::start(&sandbox, "b"));
+    a.add().remote("hub", &[text(&hub)]).write("file", "content").wait();
+    annex.clone(&hub, &clone, "the one who forgets");
+    annex.annex(&clone, ["forget", "--force"]);
+    // As `git annex sync` does it.
+    annex.git(&clone, ["push", "-q", "--force", "origin", "git-annex", "git-annex:synced/git-annex"]);
+    a.run(["remote", "remove", a.path(), "hub"]);
+    let said = a.node.trib(["remote", "add", a.path(), "hub", text(&hub), "--json"]);
+    assert_eq!(said.code(), Some(1), "{said}");
+    let said: serde_json::Value = serde_json::from_slice(said.stdout_bytes()).expect("one JSON value");
+    assert_eq!(said["code"], "forgottenHistory", "{said:#}");
+    assert!(said["hint"].as_str().is_some_and(|hint| hint.contains("git annex sync")), "{said:#}");
+
+    // Whoever knew nothing of the old history takes the new one as it is.
+    b.clone_from(&hub);
+    assert!(b.git(&["ls-files"]).contains("file"), "the names are here");
+}

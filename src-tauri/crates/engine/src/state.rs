@@ -10,5 +10,6 @@ pub mod ledger;
 pub mod outlook;
 pub mod places;
 pub mod problems;
+pub(crate) mod remote_uuid;
 pub mod repositories;
 pub mod wishes;

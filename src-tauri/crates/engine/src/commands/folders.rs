@@ -89,24 +89,24 @@ pub(super) async fn clone(
 fn clone_blocking(path: &Path, url: &str, setup: &Setup) -> Result<(), Failure> {
     const NAME: &str = "origin";
     let failed = |sentence: String| fault(None, sentence, "Check the address, and that you may read there.");
-    Repository::init_empty(path, setup).map_err(|error| not_made(path, &error))?;
-    let repo = Repository::open(path).map_err(|error| not_made(path, &error.into()))?;
-    let git = repo.git();
-    let remote = GitRemote::add(git, NAME, url)
+    let git = Repository::init_to_fetch(path).map_err(|error| not_made(path, &error))?;
+    let remote = GitRemote::add(&git, NAME, url)
         .map_err(|error| failed(format!("{url} is no address of a repository: {error}.")))?;
-    fetch::fetch(git, &remote, &no_meter, &Cancel::new())
+    fetch::fetch(&git, &remote, &no_meter, &Cancel::new())
         .map_err(|error| failed(format!("{}.", chain(&error))))?;
-    let branch = tributary_repo::sync_branches::branch_at(git, NAME)
+    let branch = tributary_repo::sync_branches::branch_at(&git, NAME)
         .map_err(|error| failed(format!("What {url} holds cannot be read: {error}.")))?
         .ok_or_else(|| failed(format!("{url} holds no folder yet: it has no branch.")))?;
-    repo.git().set_head(&format!("refs/heads/{branch}")).map_err(|error| failed(error.to_string()))?;
-    remotes::learn_uuid(&repo, &remote).map_err(|error| failed(format!("{error}.")))?;
+    git.set_head(&format!("refs/heads/{branch}")).map_err(|error| failed(error.to_string()))?;
+    drop(git);
+    let repo = Repository::init_annex(path, setup).map_err(|error| not_made(path, &error))?;
+    remotes::learn_uuid(&repo, &remote)?;
     drop(repo);
     let desk = DeskHandle::new(Desk::open(path).map_err(|error| failed(format!("{}.", chain(&error))))?);
     let places = Places::default();
     let repositories = Repositories::new(path.into());
     fetcher::merge_from(&desk, &repositories, &places, Some(NAME))
-        .map_err(|error| failed(format!("What {url} holds could not be merged: {}.", chain(&error))))?;
+        .map_err(|error| remotes::not_merged(url, &error))?;
     desk.here(|desk| desk.index.write()).map_err(|error| failed(format!("{}.", chain(&error))))
 }
 

@@ -9,16 +9,18 @@ use tributary_formats::uuid::RepoUuid;
 use tributary_remotes::{ConfigError, InitialiseError, LocalSettings, NoChunkRecords, RemoteName};
 use tributary_repo::annex_branch::LogChange;
 use tributary_repo::cancel::{Cancel, no_meter};
-use tributary_repo::contents::ssh::{self, Discovered};
 use tributary_repo::remote::{GitRemote, RemoteKind};
 use tributary_repo::{Repository, bare, fetch};
-use tributary_status::{Failure, PlaceKind, ProblemCode, RemoteRow, Reply};
+use tributary_status::{Failure, PlaceKind, RemoteRow, Reply};
 
 use super::{done, fault};
 use crate::engine::Engine;
 use crate::folder::Folder;
 use crate::folder_facts::Fact;
-use crate::state::places::{PlaceRow, Places, Reach, forget_settings, remote_names, special_remotes};
+use crate::state::places::{
+    PlaceRow, Places, Reach, forget_settings, note_mark, remote_names, special_remotes,
+};
+use crate::state::remote_uuid;
 use crate::threads::committer::chain;
 use crate::threads::fetcher::{self, unix_now};
 
@@ -88,7 +90,7 @@ fn connect(folder: &Folder, repo: &Repository, name: &str, url: &str, contents: 
             "Say `git annex init` in it on the server; then add it without --contents.",
         ));
     }
-    learn_uuid(repo, &remote).map_err(|error| fault(None, format!("{error}."), "Check the address."))?;
+    learn_uuid(repo, &remote)?;
     let fetched = fetch::fetch(repo.git(), &remote, &no_meter, &folder.cancel);
     fetched.map_err(|error| {
         let (_, problem) = fetcher::remote_fault(name, &error);
@@ -97,13 +99,7 @@ fn connect(folder: &Folder, repo: &Repository, name: &str, url: &str, contents: 
     })?;
     let places = Places::default();
     let brought = fetcher::merge_from(&folder.desk, &folder.repositories, &places, Some(name));
-    let brought = brought.map_err(|error| {
-        fault(
-            Some(ProblemCode::CorruptRepository),
-            format!("What {name} holds could not be merged: {}.", chain(&error)),
-            "Run `git fsck` there. Nothing of it was taken.",
-        )
-    })?;
+    let brought = brought.map_err(|error| not_merged(name, &error))?;
     // The keys' facts are told anew when the places are read again; heads and files to place are told now.
     folder.facts.send(Fact::Planner(brought.inputs)).ok();
     folder.facts.send(Fact::Merged { from: brought.from, conflicts: brought.conflicts }).ok();
@@ -111,28 +107,19 @@ fn connect(folder: &Folder, repo: &Repository, name: &str, url: &str, contents: 
     Ok(())
 }
 
-/// Finds out whether a git remote holds contents, and notes its UUID in the configuration. A remote without one carries
-/// names only and is never initialised here.
-pub(super) fn learn_uuid(repo: &Repository, remote: &GitRemote) -> Result<(), String> {
-    let uuid = match &remote.kind {
-        RemoteKind::LocalPath(path) => bare::read_remote_uuid(path).map_err(|error| chain(&error))?,
-        RemoteKind::Ssh(url) => match ssh::discover(repo.git(), url, &Cancel::new()) {
-            Ok(Discovered::Annexed(uuid)) => Some(uuid),
-            Ok(Discovered::NoUuid) => None,
-            Ok(Discovered::NoShell) => {
-                let ignore = format!("remote.{}.annex-ignore", remote.name);
-                repo.git_config_set(&ignore, "true").map_err(|error| error.to_string())?;
-                None
-            }
-            Err(error) => return Err(chain(&error)),
-        },
-        RemoteKind::Stream { .. } | RemoteKind::Other => None,
-    };
-    if let Some(uuid) = uuid {
-        let key = format!("remote.{}.annex-uuid", remote.name);
-        repo.git_config_set(&key, uuid.as_str()).map_err(|error| error.to_string())?;
-    }
-    Ok(())
+/// Finds out whether a git remote holds contents. A person who names it means it to be used, so that an earlier "this
+/// server has no git-annex" is asked again.
+pub(super) fn learn_uuid(repo: &Repository, remote: &GitRemote) -> Result<(), Failure> {
+    let ignore = format!("remote.{}.annex-ignore", remote.name);
+    repo.git_config_unset(&ignore).map_err(|error| failed(&error))?;
+    let learned = remote_uuid::learn(repo, remote, &Cancel::new());
+    learned.map(drop).map_err(|error| fault(None, format!("{}.", chain(&error)), "Check the address."))
+}
+
+/// Why what a place holds was not merged: in the words in which it would be said later.
+pub(super) fn not_merged(name: &str, error: &fetcher::MergeFault) -> Failure {
+    let (_, problem) = fetcher::merge_fault(name, error);
+    fault(Some(problem.code), problem.sentence, problem.hint)
 }
 
 /// Enables the special remote of this name when remote.log knows it, else makes it.
@@ -229,6 +216,7 @@ fn enable_or_make(
         name: RemoteName::new(name),
         repository: repo.uuid().clone(),
         directory: directory.clone(),
+        // The person says that this is the place, mark or not.
         marked: false,
         cost: None,
         chunk_records: Arc::new(NoChunkRecords),
@@ -250,6 +238,7 @@ fn enable_or_make(
     set("skipfetchall", "true")?;
     // The person named the place just now: that is the confirmation that newer git-annex asks for.
     set("annex-verified", "verified")?;
+    note_mark(repo, name).map_err(|error| failed(&error))?;
     Ok(changed)
 }
 

@@ -4,12 +4,14 @@
 //! heads and what is to move, and the applier what is to be placed; ends with `FetchEnded`. The git-annex branch is
 //! merged before the folder's branch, so that whoever sees a name can know where its content is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
+use tributary_formats::uuid::RepoUuid;
 use tributary_planner::{Failure, FetchResult, Heads, Input, Origin, PlaceId};
 use tributary_repo::annex_branch::{MergeError as AnnexMergeError, MergeOutcome};
 use tributary_repo::cancel::{Cancel, no_meter};
@@ -19,11 +21,12 @@ use tributary_repo::remote::{GitRemote, RemoteError, Retry};
 use tributary_repo::{Oid, Repository, fetch, refs, sync_branches};
 use tributary_status::{Problem, ProblemCode};
 
-use crate::folder_facts::{Fact, FactSender};
+use crate::folder_facts::{Ask, Fact, FactSender};
 use crate::state::desk::{Desk, DeskError, DeskHandle};
 use crate::state::facts;
 use crate::state::places::{PlaceRow, Places, Reach};
 use crate::state::problems::problem;
+use crate::state::remote_uuid::{self, Exchanged};
 use crate::state::repositories::Repositories;
 use crate::threads::committer::chain;
 
@@ -80,21 +83,33 @@ impl Fetcher {
     /// Fetches from the place, merges, and tells.
     pub(crate) async fn fetch(self, place: PlaceRow) {
         let Reach::Git(remote) = place.reach.clone() else { return };
-        let (id, this) = (place.id, self.clone());
-        let ended = tokio::task::spawn_blocking(move || this.fetch_and_merge(&remote)).await;
-        let result = match ended.expect("fetching does not panic") {
+        let (id, this, uuid) = (place.id, self.clone(), place.uuid.clone());
+        let ended = tokio::task::spawn_blocking(move || this.fetch_and_merge(&remote, uuid.as_ref())).await;
+        let (result, learned) = match ended.expect("fetching does not panic") {
             Ok(done) => done,
-            Err(fault) => self.failed(&place, &fault),
+            Err(fault) => (self.failed(&place, &fault), false),
         };
         self.facts.send(Fact::Planner(vec![Input::FetchEnded { place: PlaceId(id.0), result }])).ok();
+        if learned {
+            self.facts.send(Fact::Ask(Ask::PlacesChanged)).ok();
+        }
     }
 
-    fn fetch_and_merge(&self, remote: &GitRemote) -> Result<FetchResult, FetchFault> {
-        let fetched =
-            self.repositories.with(|repo| fetch::fetch(repo.git(), remote, &no_meter, &self.cancel))?;
+    /// How the fetch ended, and whether the remote turned out to hold contents.
+    fn fetch_and_merge(
+        &self,
+        remote: &GitRemote,
+        uuid: Option<&RepoUuid>,
+    ) -> Result<(FetchResult, bool), FetchFault> {
+        remote_uuid::check(remote, uuid)?;
+        let (fetched, before) = self.repositories.with(|repo| {
+            let before = if uuid.is_none() { remote_uuid::on_record(repo) } else { Ok(BTreeSet::new()) };
+            (fetch::fetch(repo.git(), remote, &no_meter, &self.cancel), before)
+        })?;
         let changed = !fetched?.refs.is_empty();
-        self.facts.send(Fact::Clear(ProblemCode::PlaceUnreachable, remote.name.clone())).ok();
-        self.facts.send(Fact::Clear(ProblemCode::PlaceRefused, remote.name.clone())).ok();
+        for code in [ProblemCode::PlaceUnreachable, ProblemCode::PlaceRefused, ProblemCode::PlaceChanged] {
+            self.facts.send(Fact::Clear(code, remote.name.clone())).ok();
+        }
         let name = remote.name.clone();
         let brought = merge_from(&self.desk, &self.repositories, &self.places, Some(&name))?;
         for code in [ProblemCode::ForgottenHistory, ProblemCode::CorruptRepository] {
@@ -107,7 +122,31 @@ impl Fetcher {
             let heads = facts::heads(desk)?;
             Ok::<_, MergeFault>(holds.then_some(heads))
         })?;
-        Ok(FetchResult::Done { changed: changed || moved, holds })
+        let learned = uuid.is_none() && self.learn_uuid(remote, before.ok());
+        Ok((FetchResult::Done { changed: changed || moved, holds }, learned))
+    }
+
+    /// Finds out whether a remote that carried names only holds contents by now, when that is cheap.
+    fn learn_uuid(&self, remote: &GitRemote, before: Option<BTreeSet<RepoUuid>>) -> bool {
+        let learned = self.repositories.with(|repo| {
+            if repo.git_config_bool(&format!("remote.{}.annex-ignore", remote.name)) == Some(true) {
+                return Ok(false);
+            }
+            let (Some(before), Ok(now)) = (before, remote_uuid::on_record(repo)) else { return Ok(false) };
+            if !remote_uuid::worth_asking(remote, &before, &now) {
+                return Ok(false);
+            }
+            remote_uuid::learn(repo, remote, &self.cancel)
+        });
+        match learned {
+            Ok(Ok(learned)) => learned,
+            // Names go on to travel; whether it holds contents is asked again.
+            Ok(Err(error)) => {
+                tracing::info!(remote = remote.name, error = chain(&error), "its UUID is not known");
+                false
+            }
+            Err(_) => false,
+        }
     }
 
     fn failed(&self, place: &PlaceRow, fault: &FetchFault) -> FetchResult {
@@ -115,30 +154,14 @@ impl Fetcher {
         self.repositories.clear_locks();
         let (failure, problem) = match fault {
             FetchFault::Remote(error) => remote_fault(&place.name, error),
-            FetchFault::Merge(MergeFault::AnnexBranch(AnnexMergeError::Transition { .. })) => (
-                Failure::Person,
-                Some(Problem {
-                    needs_you: true,
-                    ..problem(
-                        ProblemCode::ForgottenHistory,
-                        &place.name,
-                        format!(
-                            "The history at {} was forgotten with `git annex forget`, so it is not merged.",
-                            place.name
-                        ),
-                        "Run `git annex sync` in this folder to follow it. Nothing was changed or lost.",
-                    )
-                }),
-            ),
-            other => (
-                Failure::Later,
-                Some(problem(
-                    ProblemCode::CorruptRepository,
-                    &place.name,
-                    format!("What {} has could not be merged: {}.", place.name, chain(other)),
-                    "It is tried again. If it stays, run `git fsck` in the folder.",
-                )),
-            ),
+            FetchFault::Exchanged(exchanged) => {
+                (Failure::Person, Some(exchanged_problem(&place.name, exchanged)))
+            }
+            FetchFault::Merge(fault) => {
+                let (failure, problem) = merge_fault(&place.name, fault);
+                (failure, Some(problem))
+            }
+            FetchFault::Open(error) => (Failure::Later, Some(not_merged(&place.name, error))),
         };
         if let Some(problem) = problem {
             self.facts.send(Fact::Raise(problem)).ok();
@@ -153,9 +176,50 @@ enum FetchFault {
     #[error(transparent)]
     Open(#[from] tributary_repo::repository::OpenError),
     #[error(transparent)]
+    Exchanged(#[from] Exchanged),
+    #[error(transparent)]
     Remote(#[from] RemoteError),
     #[error(transparent)]
     Merge(#[from] MergeFault),
+}
+
+/// What a person is told when another repository is where a place was.
+pub(crate) fn exchanged_problem(place: &str, exchanged: &Exchanged) -> Problem {
+    Problem {
+        needs_you: true,
+        ..problem(
+            ProblemCode::PlaceChanged,
+            place,
+            format!("{place} is another place than it was: {exchanged}."),
+            "Nothing was read or written there. Bring the right drive, or remove this place and add it again.",
+        )
+    }
+}
+
+/// What a failed merge means to the planner and to a person.
+pub(crate) fn merge_fault(place: &str, fault: &MergeFault) -> (Failure, Problem) {
+    let MergeFault::AnnexBranch(AnnexMergeError::Transition { .. }) = fault else {
+        return (Failure::Later, not_merged(place, fault));
+    };
+    let forgotten = Problem {
+        needs_you: true,
+        ..problem(
+            ProblemCode::ForgottenHistory,
+            place,
+            format!("The history at {place} was forgotten with `git annex forget`, so it is not merged."),
+            "Run `git annex sync` in this folder to follow it. Nothing was changed or lost.",
+        )
+    };
+    (Failure::Person, forgotten)
+}
+
+fn not_merged(place: &str, fault: &(dyn std::error::Error + 'static)) -> Problem {
+    problem(
+        ProblemCode::CorruptRepository,
+        place,
+        format!("What {place} has could not be merged: {}.", chain(fault)),
+        "It is tried again. If it stays, run `git fsck` in the folder.",
+    )
 }
 
 /// What an error of a git remote means to the planner and to a person.

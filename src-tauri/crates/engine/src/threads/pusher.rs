@@ -13,8 +13,9 @@ use tributary_status::ProblemCode;
 use crate::folder_facts::{Fact, FactSender};
 use crate::state::facts::head;
 use crate::state::places::{PlaceRow, Reach};
+use crate::state::remote_uuid;
 use crate::state::repositories::Repositories;
-use crate::threads::fetcher::remote_fault;
+use crate::threads::fetcher::{exchanged_problem, remote_fault};
 
 /// The pusher's wiring.
 #[derive(Clone)]
@@ -28,6 +29,12 @@ impl Pusher {
     /// Pushes to the place and tells.
     pub(crate) async fn push(self, place: PlaceRow, wanted: Heads) {
         let Reach::Git(remote) = place.reach.clone() else { return };
+        if self.exchanged(&place, &remote).await {
+            let result = PushResult::Failed(Failure::Person);
+            let input = Input::PushEnded { place: place.id, pushed: wanted, result };
+            self.facts.send(Fact::Planner(vec![input])).ok();
+            return;
+        }
         let this = self.clone();
         let ended = tokio::task::spawn_blocking(move || {
             let ended = this.push_blocking(&remote);
@@ -51,6 +58,19 @@ impl Pusher {
         }
         let input = Input::PushEnded { place: place.id, pushed, result };
         self.facts.send(Fact::Planner(vec![input])).ok();
+    }
+
+    /// Whether another repository is where the place was; says so.
+    async fn exchanged(&self, place: &PlaceRow, remote: &GitRemote) -> bool {
+        let (remote, uuid) = (remote.clone(), place.uuid.clone());
+        let checked = tokio::task::spawn_blocking(move || remote_uuid::check(&remote, uuid.as_ref())).await;
+        match checked.expect("checking does not panic") {
+            Ok(()) => false,
+            Err(exchanged) => {
+                self.facts.send(Fact::Raise(exchanged_problem(&place.name, &exchanged))).ok();
+                true
+            }
+        }
     }
 
     /// A process that was killed may have left a lock there, or here, that would refuse every push from now on.

@@ -52,14 +52,14 @@ impl Repository {
         Ok(repo)
     }
 
-    /// Makes `path` (made when missing) a git-annex repository without any commit, to clone a folder into.
+    /// Makes `path` (made when missing) a git repository without any commit, to fetch a folder into. It becomes a
+    /// git-annex repository by [`Repository::init_annex`], after the fetch: its git-annex branch then starts at that of
+    /// the folder, whatever transitions that went through.
     ///
     /// # Errors
     /// [`CreateError::AlreadyRepository`] when there is one.
-    pub fn init_empty(path: &Path, setup: &Setup) -> Result<Repository, CreateError> {
-        let repo = Repository::init_git(path)?;
-        repo.finish_init(setup, Vec::new())?;
-        Ok(repo)
+    pub fn init_to_fetch(path: &Path) -> Result<git2::Repository, CreateError> {
+        Ok(Repository::init_git(path)?.git)
     }
 
     /// Makes the git repository or clone at `path` a git-annex repository: fresh UUID, filter, attributes,
