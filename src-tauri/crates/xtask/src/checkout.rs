@@ -1,16 +1,15 @@
 //! Where the sources, the build output and the caches are.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The folder of the root `Cargo.toml`.
 pub fn root() -> PathBuf {
-    // The manifest's folder is known when this crate is built; cargo builds it again when the checkout moves.
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(3)
-        .expect("the crate lies three folders below the root")
-        .to_owned()
+    // What cargo says when it runs us goes before what it said when it built us: checkouts that share a target folder,
+    // as those of CI do, share this program too.
+    let manifest = env::var_os("CARGO_MANIFEST_DIR");
+    let manifest = manifest.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest.ancestors().nth(3).expect("the crate lies three folders below the root").to_owned()
 }
 
 /// The front end's sources.

@@ -23,7 +23,7 @@ pub fn build() -> Result<()> {
         return Ok(());
     }
     println!("Building the windows.");
-    process::run(npm(&["run", "--silent", "build"]).current_dir(&ui))
+    process::run(npm(&["run", "--silent", "build", "--", "--logLevel", "warn"]).current_dir(&ui))
 }
 
 /// Node and the front end's packages.
