@@ -8,7 +8,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
@@ -20,6 +20,7 @@ use tributary_status::Event;
 
 use crate::engine_facts::EngineFactSender;
 use crate::folder::Folder;
+use crate::state::arrivals::Arrivals;
 use crate::state::board::Board;
 use crate::state::changes::Changes;
 use crate::state::desk::{Desk, DeskError, DeskHandle};
@@ -81,7 +82,7 @@ pub(crate) async fn start_folder(
     let desk = DeskHandle::new(desk);
     let repositories = Repositories::new(path.clone());
     let changes = Arc::new(Changes::default());
-    let apply = Arc::new(Notify::new());
+    let apply = Arc::new(Arrivals::default());
     let cancel = Cancel::new();
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();

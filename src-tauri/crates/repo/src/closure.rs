@@ -14,7 +14,7 @@ use crate::tree::{EntryMode, Node, parse_tree};
 
 /// More objects than this are left to git's own programs. Measured with git 2.47: 1,000 objects take us half the time
 /// that `git push` takes, 10,000 twice as long, since git copies what is compressed already.
-pub(crate) const MAX_OBJECTS: usize = 3_000;
+pub(crate) const MAX_OBJECTS: usize = 30_000;
 /// More bytes than this, likewise: git holds none of them in memory.
 pub(crate) const MAX_BYTES: u64 = 64 << 20;
 /// More paths than this in one directory tree are not a folder but an attack: a few small trees that name each other

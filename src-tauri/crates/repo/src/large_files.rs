@@ -3,11 +3,6 @@
 //! Each rule is looked for in the git configuration, then in `.gitattributes`, then in config.log. Source:
 //! `annex-format` 7.2. What an expression asks of a file's MIME type is not known here and matches nothing.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-
-use git2::{AttrCheckFlags, AttrValue};
 use tributary_formats::backend::Backend;
 use tributary_formats::hasher::KeyHasher;
 use tributary_formats::logs::MapLog;
@@ -85,7 +80,7 @@ impl<'r> AddRules<'r> {
     pub fn by_rule(&self, file: Candidate<'_>) -> Option<bool> {
         let attribute = match &self.large_here {
             Some(_) => None,
-            None => self.attribute(file.path, "annex.largefiles").map(|text| Rule::parse(&text)),
+            None => self.repo.attribute(file.path, "annex.largefiles").map(|text| Rule::parse(&text)),
         };
         let rule = self.large_here.as_ref().or(attribute.as_ref()).or(self.large_everywhere.as_ref())?;
         Some(!self.is_kept_dotfile(file.path) && rule.matches(file))
@@ -94,7 +89,7 @@ impl<'r> AddRules<'r> {
     /// The backend for the file: its `annex.backend` attribute, else the configured one, else SHA256E. One whose keys
     /// cannot be made here is passed over.
     pub fn backend_for(&self, path: &TreePath) -> Backend {
-        let attribute = self.attribute(path, "annex.backend").and_then(|name| makeable(&name));
+        let attribute = self.repo.attribute(path, "annex.backend").and_then(|name| makeable(&name));
         attribute.unwrap_or_else(|| self.backend.clone())
     }
 
@@ -113,15 +108,6 @@ impl<'r> AddRules<'r> {
     /// A dotfile, or a file below a dot directory, that belongs into git.
     fn is_kept_dotfile(&self, path: &TreePath) -> bool {
         !self.dotfiles && path.components().any(|name| name.starts_with(b"."))
-    }
-
-    fn attribute(&self, path: &TreePath, name: &str) -> Option<String> {
-        let path = Path::new(OsStr::from_bytes(path.as_bytes()));
-        let value = self.repo.git().get_attr_bytes(path, name, AttrCheckFlags::FILE_THEN_INDEX).ok()?;
-        match AttrValue::from_bytes(value) {
-            AttrValue::String(text) => Some(text.to_owned()),
-            _ => None,
-        }
     }
 }
 

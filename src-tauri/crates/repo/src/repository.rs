@@ -2,8 +2,12 @@
 //!
 //! Format: git-annex repository version 10, as written by 10.20230126 and 10.20261026.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use git2::{AttrCheckFlags, AttrValue};
+use tributary_formats::tree_path::TreePath;
 use tributary_formats::uuid::RepoUuid;
 
 use crate::annex_branch::AnnexBranch;
@@ -136,6 +140,17 @@ impl Repository {
         match self.local_config()?.remove(name) {
             Err(error) if error.code() != git2::ErrorCode::NotFound => Err(error),
             _ => Ok(()),
+        }
+    }
+
+    /// Value of a file's attribute in `.gitattributes`, as the folder has them now, else as the index has; None when
+    /// unset, or set without a value.
+    pub fn attribute(&self, path: &TreePath, name: &str) -> Option<String> {
+        let path = Path::new(OsStr::from_bytes(path.as_bytes()));
+        let value = self.git.get_attr_bytes(path, name, AttrCheckFlags::FILE_THEN_INDEX).ok()?;
+        match AttrValue::from_bytes(value) {
+            AttrValue::String(text) => Some(text.to_owned()),
+            _ => None,
         }
     }
 

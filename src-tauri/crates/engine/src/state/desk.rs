@@ -336,8 +336,11 @@ impl Desk {
             match (staged, standing) {
                 (Some(staged), None) if staged.entry == entry && !staged.skip_worktree => {}
                 (Some(staged), Some(_)) if staged.entry == entry && staged.skip_worktree => {}
-                // Merged, not placed when the engine ended.
-                (_, Some(_)) => self.index.set(path.as_bytes(), IndexEntry::not_placed(entry)),
+                // Merged, not placed when the engine ended. The row may be of another version than the branch's.
+                (staged, Some(_)) => {
+                    rows.push(self.standing_row(&path, staged.as_ref(), Some(entry))?);
+                    self.index.set(path.as_bytes(), IndexEntry::not_placed(entry));
+                }
                 // Not placed, and the row is lost: what stands there is not known, so it is not overwritten.
                 (Some(staged), None) if staged.skip_worktree => {
                     rows.push(self.standing_row(&path, None, Some(entry))?);

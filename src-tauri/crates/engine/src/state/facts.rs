@@ -6,6 +6,7 @@ use tributary_planner::{ContentFact, Head, Heads};
 use tributary_repo::Oid;
 
 use super::desk::{Desk, DeskError};
+use super::ledger::About;
 use super::places::{PlaceRow, Places};
 
 /// Names of a content that preferences are asked about.
@@ -22,13 +23,12 @@ pub fn of_keys(
     let store = desk.repo.store();
     let rows = places.rows();
     let mut facts = Vec::with_capacity(keys.len());
-    for key in keys {
+    // Where nobody has a preference, one name is enough to be wanted.
+    let about = desk.ledger.about(keys, if desk.wishes.any() { NAMES } else { 1 })?;
+    for (key, About { names, locations, kept_elsewhere }) in keys.iter().zip(about) {
         let here = store.contains(key).map_err(DeskError::WorkTree)?;
-        // Where nobody has a preference, one name is enough to be wanted.
-        let names = desk.ledger.paths_of(key, if desk.wishes.any() { NAMES } else { 1 })?;
-        let locations = desk.ledger.locations(key)?;
         let wants = |uuid: &RepoUuid| !names.is_empty() && desk.wishes.wants(uuid, key, &names, &locations);
-        let wanted_here = wants(desk.repo.uuid()) && !desk.ledger.kept_elsewhere(key)?;
+        let wanted_here = wants(desk.repo.uuid()) && !kept_elsewhere;
         let at = |asked: &dyn Fn(&PlaceRow, &RepoUuid) -> bool| {
             let matching = rows.iter().filter(|row| row.uuid.as_ref().is_some_and(|uuid| asked(row, uuid)));
             matching.map(|row| row.id).collect()

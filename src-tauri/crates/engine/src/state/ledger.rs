@@ -271,7 +271,8 @@ impl Ledger {
     /// What is remembered of these contents, each with at most `names` of its paths. In the order of the keys.
     pub fn about(&self, keys: &[Key], names: u32) -> Result<Vec<About>> {
         let some_kept = {
-            let mut query = self.db.prepare_cached("SELECT EXISTS (SELECT 1 FROM standing WHERE reason = 1)")?;
+            let mut query =
+                self.db.prepare_cached("SELECT EXISTS (SELECT 1 FROM standing WHERE reason = 1)")?;
             query.query_row([], |row| row.get::<_, bool>(0))?
         };
         let mut id = self.db.prepare_cached("SELECT id FROM keys WHERE key = ?1")?;
@@ -421,9 +422,18 @@ impl Ledger {
 
     /// Paths that are not placed, after `after` in byte order, at most `limit`: all of them, page by page.
     pub fn standing_after(&self, after: Option<&TreePath>, limit: u32) -> Result<Vec<Standing>> {
-        let mut query = self.db.prepare_cached(
-            "SELECT path, key, stat, reason, leaves FROM standing WHERE path > ?1 ORDER BY path LIMIT ?2",
-        )?;
+        self.page("path > ?1", after, limit)
+    }
+
+    /// As [`Ledger::standing_after`], but only paths that wait for no content, those that are deleted among them.
+    pub fn standing_without_key_after(&self, after: Option<&TreePath>, limit: u32) -> Result<Vec<Standing>> {
+        self.page("path > ?1 AND key IS NULL", after, limit)
+    }
+
+    fn page(&self, which: &str, after: Option<&TreePath>, limit: u32) -> Result<Vec<Standing>> {
+        let mut query = self.db.prepare_cached(&format!(
+            "SELECT path, key, stat, reason, leaves FROM standing WHERE {which} ORDER BY path LIMIT ?2"
+        ))?;
         let after = after.map_or(&b""[..], |path| path.as_bytes());
         let rows = query.query_map(params![after, limit], read_standing)?;
         Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
@@ -435,6 +445,13 @@ impl Ledger {
             self.db.prepare_cached("SELECT path, key, stat, reason, leaves FROM standing WHERE key = ?1")?;
         let rows = query.query_map([key.as_bytes()], read_standing)?;
         Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// Whether files stand where others deleted them, so that [`Ledger::leaving`] may find some.
+    pub fn is_any_leaving(&self) -> Result<bool> {
+        let mut query =
+            self.db.prepare_cached("SELECT EXISTS (SELECT 1 FROM standing WHERE leaves IS NOT NULL)")?;
+        Ok(query.query_row([], |row| row.get(0))?)
     }
 
     /// A file with this content that stands where others deleted it: it can be moved instead of copied.

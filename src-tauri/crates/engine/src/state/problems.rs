@@ -50,9 +50,35 @@ impl Problems {
         self.0.retain(|known| known.code != code || !(subject.is_empty() || known.subject == subject));
     }
 
+    /// Makes these the only problems of this kind.
+    pub fn replace(&mut self, code: ProblemCode, problems: Vec<Problem>) {
+        self.0.retain(|known| known.code != code || problems.iter().any(|new| new.subject == known.subject));
+        for problem in problems {
+            self.raise(problem);
+        }
+    }
+
     /// All of them.
     #[must_use]
     pub fn list(&self) -> &[Problem] {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replacing_keeps_the_time_of_what_stays_and_leaves_other_kinds_alone() {
+        let about = |code, subject: &str| problem(code, subject, "It broke.".into(), "Mend it.");
+        let mut problems = Problems::default();
+        problems.raise(about(ProblemCode::DiskFull, "disk"));
+        let old = Problem { since: "1970-01-01T00:00:00Z".into(), ..about(ProblemCode::UnreadableRule, "a") };
+        problems.replace(ProblemCode::UnreadableRule, vec![old, about(ProblemCode::UnreadableRule, "b")]);
+        problems.replace(ProblemCode::UnreadableRule, vec![about(ProblemCode::UnreadableRule, "a")]);
+        let left: Vec<_> = problems.list().iter().map(|known| (known.code, known.subject.as_str())).collect();
+        assert_eq!(left, [(ProblemCode::DiskFull, "disk"), (ProblemCode::UnreadableRule, "a")]);
+        assert_eq!(problems.list()[1].since, "1970-01-01T00:00:00Z");
     }
 }

@@ -9,7 +9,7 @@ use tributary_formats::key::Key;
 use tributary_formats::logs::map::MapLog;
 use tributary_formats::logs::single::NumberLog;
 use tributary_formats::logs::uuid_log::UuidLog;
-use tributary_formats::matcher::Facts;
+use tributary_formats::matcher::{Facts, ParseError};
 use tributary_formats::numcopies::NumCopies;
 use tributary_formats::preferred::PreferredContent;
 use tributary_formats::tree_path::TreePath;
@@ -34,6 +34,7 @@ pub struct Wishes {
     groups: BTreeMap<String, Vec<RepoUuid>>,
     trust: BTreeMap<RepoUuid, Trust>,
     numcopies: NumCopies,
+    unreadable: BTreeMap<RepoUuid, ParseError>,
 }
 
 /// What an expression may ask about one content.
@@ -79,6 +80,9 @@ impl Wishes {
                 if parsed == PreferredContent::Unset {
                     continue;
                 }
+                if let PreferredContent::Unreadable(reason) = &parsed {
+                    wishes.unreadable.insert(uuid.clone(), reason.clone());
+                }
                 let wanted = wishes.wanted.entry(uuid.clone()).or_default();
                 // Required content alone leaves preferred content at "everything".
                 if log == b"preferred-content.log" || !wanted.is_empty() {
@@ -103,6 +107,11 @@ impl Wishes {
             expressions.iter().any(|expression| expression.wants_get(repository, &content))
         };
         if names.is_empty() { asked(None) } else { names.iter().any(|name| asked(Some(name))) }
+    }
+
+    /// Whose expression cannot be read, and why. Nothing new is sent to such a repository, and what it has stays there.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&RepoUuid, &ParseError)> {
+        self.unreadable.iter().filter(|(uuid, _)| self.trust.get(*uuid) != Some(&Trust::Dead))
     }
 
     /// Whether somebody has an expression at all: else nothing has to be asked.

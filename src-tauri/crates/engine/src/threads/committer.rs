@@ -27,6 +27,7 @@ use self::record::{Deletions, RecordError, Recorded};
 use self::survey::Identity;
 use self::take_in::{TakeInError, Taken};
 use crate::folder_facts::{Fact, FactSender};
+use crate::state::arrivals::Arrivals;
 use crate::state::changes::Changes;
 use crate::state::deletions;
 use crate::state::desk::{DeskError, DeskHandle};
@@ -54,7 +55,7 @@ pub(crate) struct Committer {
     pub(crate) places: Places,
     pub(crate) facts: FactSender,
     /// Wakes the applier.
-    pub(crate) apply: Arc<tokio::sync::Notify>,
+    pub(crate) apply: Arc<Arrivals>,
     /// True while the folder rests.
     pub(crate) paused: watch::Receiver<bool>,
     /// A person's answers to held deletions.
@@ -202,7 +203,7 @@ impl Committer {
             carried.moved.clear();
         }
         if to_apply {
-            self.apply.notify_one();
+            self.apply.versions();
         }
         if commit.is_some() {
             self.facts.send(Fact::Committed { changes }).ok();
@@ -232,7 +233,7 @@ impl Committer {
                 if let Err(error) = self.desk.with(move |desk| restore(desk, &gone)).await {
                     tracing::warn!(%error, "deleted files could not be put back");
                 }
-                self.apply.notify_one();
+                self.apply.versions();
                 self.facts.send(Fact::Held { count: 0, reason: String::new(), files: vec![] }).ok();
             }
         }

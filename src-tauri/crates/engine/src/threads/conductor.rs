@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tributary_planner::{Channel, Config, Direction, Effect, Input, Origin, Planner, Round, Why};
@@ -23,6 +23,7 @@ use tributary_xmpp::hints;
 
 use crate::engine_facts::{EngineFact, EngineFactSender};
 use crate::folder_facts::{Ask, Fact, FactSender, Seen};
+use crate::state::arrivals::Arrivals;
 use crate::state::board::Board;
 use crate::state::changes::Changes;
 use crate::state::desk::{DeskError, DeskHandle};
@@ -57,7 +58,7 @@ pub(crate) struct Conductor {
     pub(crate) repositories: Repositories,
     pub(crate) places: Places,
     pub(crate) changes: Arc<Changes>,
-    pub(crate) apply: Arc<Notify>,
+    pub(crate) apply: Arc<Arrivals>,
     pub(crate) scans: mpsc::UnboundedSender<u64>,
     pub(crate) facts: FactSender,
     pub(crate) inbox: mpsc::UnboundedReceiver<Fact>,
@@ -179,7 +180,7 @@ impl Conductor {
             Err(error) => self.desk_failed(mind, &error),
         }
         mind.index_due = Some(Instant::now() + INDEX_PAUSE);
-        self.apply.notify_one();
+        self.apply.versions();
     }
 
     async fn take(&mut self, fact: Fact, mind: &mut Mind) {
@@ -269,14 +270,14 @@ impl Conductor {
             Ask::Sync => {
                 self.scans.send(mind.next_scan).ok();
                 mind.next_scan += 1;
-                self.apply.notify_one();
+                self.apply.versions();
                 self.plan(mind, vec![Input::LookNow]);
             }
             Ask::Wait(reply) => {
                 let scan = mind.next_scan;
                 self.scans.send(scan).ok();
                 mind.next_scan += 1;
-                self.apply.notify_one();
+                self.apply.versions();
                 self.plan(mind, vec![Input::LookNow]);
                 mind.waiters.push(Waiter { scan, round: mind.planner.round(), reply });
             }

@@ -7,6 +7,7 @@
 use tributary_formats::key::Key;
 use tributary_formats::logs::presence::LogStatus;
 use tributary_formats::logs::single::NumberLog;
+use tributary_formats::numcopies::{MinCopies, NumCopies};
 use tributary_formats::tree_path::TreePath;
 use tributary_formats::uuid::RepoUuid;
 use tributary_remotes::{HeldCopy, SafeDropProof, VerifiedCopy};
@@ -20,7 +21,7 @@ use tributary_repo::remote::RemoteKind;
 use tributary_repo::tree::{self, Content};
 use tributary_status::{Failure, Reply};
 
-use crate::state::desk::DeskError;
+use crate::state::desk::{Desk, DeskError};
 use crate::state::ledger::{Reason, Standing};
 use crate::state::places::{PlaceRow, Reach};
 use crate::threads::committer::chain;
@@ -36,10 +37,10 @@ pub(crate) struct Dropper {
 }
 
 /// How many copies have to remain.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Copies {
-    numcopies: u32,
-    mincopies: u32,
+    numcopies: NumCopies,
+    mincopies: MinCopies,
 }
 
 impl Dropper {
@@ -52,11 +53,12 @@ impl Dropper {
     }
 
     async fn try_to_let_go(&self, path: Option<TreePath>) -> Result<Reply, String> {
-        let (files, copies) = self
+        let files = self
             .transferrer
             .desk
             .with(move |desk| {
                 let mut files = Vec::new();
+                let everywhere = OnRecord::read(&desk.repo)?;
                 for (path, entry) in below(desk, path.as_ref()) {
                     if entry.skip_worktree {
                         continue;
@@ -64,10 +66,11 @@ impl Dropper {
                     if let Content::Annexed { key, locked: false } =
                         tree::content_of(desk.repo.git(), entry.entry)?
                     {
-                        files.push((path, key));
+                        let copies = everywhere.of(desk, &key)?;
+                        files.push((path, key, copies));
                     }
                 }
-                Ok::<_, DeskError>((files, required(&desk.repo)?))
+                Ok::<_, DeskError>(files)
             })
             .await
             .map_err(|error| chain(&error))?;
@@ -76,7 +79,7 @@ impl Dropper {
         }
         let mut gone = 0;
         let mut last = None;
-        for (path, key) in files {
+        for (path, key, copies) in files {
             match self.let_go_of(&path, &key, copies).await {
                 Ok(()) => gone += 1,
                 Err(reason) => last = Some((path, reason)),
@@ -168,7 +171,7 @@ impl Dropper {
             found.extend(self.copy_at(place, key).await);
         }
         // For a drop here, mincopies only asks for verified copies, as numcopies does: none of them has to be locked.
-        let enough = copies.numcopies.max(copies.mincopies);
+        let enough = copies.numcopies.get().max(copies.mincopies.get());
         SafeDropProof::check_here(key, &here, enough, found).map_err(|error| chain(&error))
     }
 
@@ -212,12 +215,37 @@ impl HeldCopy for LockedCopy {
     }
 }
 
-/// numcopies and mincopies as numcopies.log and mincopies.log have them; 1 otherwise.
-fn required(repo: &Repository) -> Result<Copies, DeskError> {
-    let number = |log: &[u8]| -> Result<u32, DeskError> {
-        Ok(NumberLog::parse(&repo.annex_branch().read(log)?).get().unwrap_or(1).max(1))
-    };
-    Ok(Copies { numcopies: number(b"numcopies.log")?, mincopies: number(b"mincopies.log")? })
+/// numcopies and mincopies where no attribute says otherwise.
+struct OnRecord {
+    numcopies: Option<u32>,
+    mincopies: Option<u32>,
+}
+
+impl OnRecord {
+    fn read(repo: &Repository) -> Result<Self, DeskError> {
+        let number = |log: &[u8]| -> Result<Option<u32>, DeskError> {
+            Ok(NumberLog::parse(&repo.annex_branch().read(log)?).get())
+        };
+        // The configuration was its place before numcopies.log, and still counts where that says nothing.
+        let configured = || repo.git_config_get("annex.numcopies").and_then(|text| text.trim().parse().ok());
+        Ok(Self {
+            numcopies: number(b"numcopies.log")?.or_else(configured),
+            mincopies: number(b"mincopies.log")?,
+        })
+    }
+
+    /// What holds for a content: the most that any of its names asks for.
+    fn of(&self, desk: &Desk, key: &Key) -> Result<Copies, DeskError> {
+        let mut copies = Copies::default();
+        for name in desk.ledger.paths_of(key, u32::MAX)? {
+            let attribute = |attribute: &str| desk.repo.attribute(&name, attribute)?.trim().parse().ok();
+            let numcopies = NumCopies::resolve(None, attribute("annex.numcopies"), self.numcopies);
+            let mincopies = MinCopies::resolve(None, attribute("annex.mincopies"), self.mincopies);
+            copies.numcopies = copies.numcopies.max(numcopies);
+            copies.mincopies = copies.mincopies.max(mincopies);
+        }
+        Ok(copies)
+    }
 }
 
 fn refused(sentence: String, hint: &str) -> Reply {

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::sync::Notify;
 use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
 use tributary_formats::uuid::RepoUuid;
@@ -22,6 +21,7 @@ use tributary_repo::{Oid, Repository, fetch, refs, sync_branches};
 use tributary_status::{Problem, ProblemCode};
 
 use crate::folder_facts::{Ask, Fact, FactSender};
+use crate::state::arrivals::Arrivals;
 use crate::state::desk::{Desk, DeskError, DeskHandle};
 use crate::state::facts;
 use crate::state::places::{PlaceRow, Places, Reach};
@@ -40,7 +40,7 @@ pub(crate) struct Fetcher {
     pub(crate) desk: DeskHandle,
     pub(crate) places: Places,
     pub(crate) facts: FactSender,
-    pub(crate) apply: Arc<Notify>,
+    pub(crate) apply: Arc<Arrivals>,
     pub(crate) cancel: Cancel,
 }
 
@@ -257,14 +257,14 @@ pub(crate) fn remote_fault(place: &str, error: &RemoteError) -> (Failure, Option
 }
 
 /// Hands on what a merge brought.
-pub(crate) fn deliver(brought: Brought, facts: &FactSender, apply: &Notify) {
+pub(crate) fn deliver(brought: Brought, facts: &FactSender, apply: &Arrivals) {
     if !brought.inputs.is_empty() {
         facts.send(Fact::Planner(brought.inputs)).ok();
     }
     if !brought.from.is_empty() || !brought.conflicts.is_empty() {
         facts.send(Fact::Merged { from: brought.from, conflicts: brought.conflicts }).ok();
     }
-    apply.notify_one();
+    apply.versions();
 }
 
 /// Merges what a remote's branches hold (or, with no remote, what others pushed to this repository). Blocks.

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::folder_facts::FactSender;
+use crate::state::arrivals::Arrivals;
 use crate::state::desk::DeskHandle;
 use crate::state::places::Places;
 use crate::state::repositories::Repositories;
@@ -29,7 +30,7 @@ pub(crate) struct Merger {
     pub(crate) repositories: Repositories,
     pub(crate) places: Places,
     pub(crate) facts: FactSender,
-    pub(crate) apply: Arc<Notify>,
+    pub(crate) apply: Arc<Arrivals>,
 }
 
 /// Runs until told to stop.

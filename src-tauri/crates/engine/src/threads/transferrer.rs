@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::Notify;
 use tributary_formats::key::Key;
 use tributary_formats::logs::chunk::ChunkLog;
 use tributary_formats::logs::path::KeyLog;
@@ -32,6 +31,7 @@ use tributary_repo::store::ObjectStore;
 use tributary_status::ProblemCode;
 
 use crate::folder_facts::{Fact, FactSender};
+use crate::state::arrivals::Arrivals;
 use crate::state::desk::DeskHandle;
 use crate::state::facts;
 use crate::state::places::{PlaceRow, Places, Reach};
@@ -56,7 +56,7 @@ pub(crate) struct Transferrer {
     pub(crate) desk: DeskHandle,
     pub(crate) places: Places,
     pub(crate) facts: FactSender,
-    pub(crate) apply: Arc<Notify>,
+    pub(crate) apply: Arc<Arrivals>,
     pub(crate) cancel: Cancel,
     pub(crate) shared: Arc<Shared>,
 }
@@ -141,11 +141,12 @@ impl Transferrer {
             .collect();
         if !here.is_empty() {
             let places = self.places.clone();
+            let arrived = here.clone();
             match self.desk.with(move |desk| facts::of_keys(desk, &places, &here, false)).await {
                 Ok(contents) => inputs.push(Input::Contents(contents)),
                 Err(error) => tracing::warn!(%error, "what arrived could not be looked up"),
             }
-            self.apply.notify_one();
+            self.apply.contents(arrived);
         }
         self.facts.send(Fact::Planner(inputs)).ok();
     }

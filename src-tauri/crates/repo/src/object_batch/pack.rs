@@ -12,6 +12,11 @@ use super::{Made, Pending, temporary_in};
 /// Offsets from here on go into the index's table of 64-bit offsets.
 const LARGE_OFFSET: u64 = 1 << 31;
 
+/// Objects up to this many bytes are not compressed: pointers and location logs are mostly digits of hashes, of which
+/// little can be saved, and to begin a stream costs the compressor more than such an object is long (measured: a third
+/// of a commit of 10,000 files).
+const STORED: usize = 256;
+
 /// Where an object lies in the pack.
 struct Packed<'a> {
     made: &'a Made,
@@ -75,6 +80,10 @@ fn write_header(entry: &mut Vec<u8>, made: &Made) {
 }
 
 fn compress(zlib: &mut Compress, data: &[u8], entry: &mut Vec<u8>) -> io::Result<()> {
+    if data.len() <= STORED {
+        store(data, entry);
+        return Ok(());
+    }
     zlib.reset();
     loop {
         // The total starts at 0 with each reset, and never passes the data's length.
@@ -86,6 +95,17 @@ fn compress(zlib: &mut Compress, data: &[u8], entry: &mut Vec<u8>) -> io::Result
             return Ok(());
         }
     }
+}
+
+/// A zlib stream (RFC 1950) of one block that is not compressed (RFC 1951, 3.2.4).
+fn store(data: &[u8], entry: &mut Vec<u8>) {
+    let length = u16::try_from(data.len()).expect("STORED is far below 64 KiB");
+    // Deflate with a window of 32 KiB, fastest; last block, stored.
+    entry.extend([0x78, 0x01, 0x01]);
+    entry.extend(length.to_le_bytes());
+    entry.extend((!length).to_le_bytes());
+    entry.extend(data);
+    entry.extend(simd_adler32::adler32(&data).to_be_bytes());
 }
 
 fn write_index(out: impl Write, packed: &[Packed<'_>], pack_checksum: &[u8; 20]) -> io::Result<()> {
@@ -143,5 +163,25 @@ impl<W: Write> Summed<W> {
         self.out.write_all(&sum)?;
         self.out.flush()?;
         Ok(sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_compressed_is_a_zlib_stream_too() {
+        let mut zlib = Compress::new(Compression::fast(), true);
+        for length in [0, 1, 100, STORED, STORED + 1, 70_000] {
+            let data: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+            let mut entry = Vec::new();
+            compress(&mut zlib, &data, &mut entry).unwrap();
+            let mut back = Vec::new();
+            flate2::read::ZlibDecoder::new(&entry[..]).read_to_end(&mut back).unwrap();
+            assert_eq!(back, data);
+        }
     }
 }

@@ -39,7 +39,7 @@ impl Conductor {
             Ok((0, _)) => Reply::Done { sentence: "It is kept here already.".into() },
             Ok((files, contents)) => {
                 self.facts.send(Fact::Planner(vec![Input::Contents(contents)])).ok();
-                self.apply.notify_one();
+                self.apply.versions();
                 Reply::Done { sentence: format!("{files} files are fetched.") }
             }
             Err(error) => Reply::Failed {

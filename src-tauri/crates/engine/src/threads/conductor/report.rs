@@ -10,8 +10,9 @@ use tributary_formats::logs::uuid_log::UuidLog;
 use tributary_formats::tree_path::TreePath;
 use tributary_formats::uuid::RepoUuid;
 use tributary_planner::{Settled, Why};
+use tributary_repo::large_files::AddRules;
 use tributary_status::{
-    Direction, Event, FolderState, FolderStatus, PlaceKind, PlaceStatus, ProblemCode, TransferStatus,
+    Direction, Event, FolderState, FolderStatus, PlaceKind, PlaceStatus, Problem, ProblemCode, TransferStatus,
 };
 
 use super::{Conductor, Mind};
@@ -20,6 +21,7 @@ use crate::state::desk::{Desk, DeskError};
 use crate::state::ledger::{Reason, Totals};
 use crate::state::outlook::{self, Numbers};
 use crate::state::places::PlaceRow;
+use crate::state::problems::problem;
 
 /// What the ledger says of the folder.
 struct Counted {
@@ -30,6 +32,8 @@ struct Counted {
     impossible: u64,
     /// Files on record at each repository that uuid.log lists, with its description.
     clones: Vec<(RepoUuid, String, u64)>,
+    /// What cannot be read of the rules that say what goes where.
+    unreadable_rules: Vec<Problem>,
 }
 
 impl Conductor {
@@ -39,6 +43,7 @@ impl Conductor {
             Ok(counted) => counted,
             Err(error) => return self.desk_failed(mind, &error),
         };
+        mind.problems.replace(ProblemCode::UnreadableRule, counted.unreadable_rules.clone());
         let settled = mind.planner.settled();
         let status = self.status(mind, &counted, &settled);
         if status.state == FolderState::UpToDate
@@ -223,6 +228,37 @@ fn count(desk: &mut Desk) -> Result<Counted, DeskError> {
         arriving: desk.ledger.count_standing(Reason::Arriving)?,
         only_elsewhere: desk.ledger.count_standing(Reason::OnlyElsewhere)?,
         impossible: desk.ledger.count_standing(Reason::NameNotPossible)?,
+        unreadable_rules: unreadable_rules(desk, &clones)?,
         clones,
     })
+}
+
+/// Expressions that this program cannot read: a newer git-annex may.
+fn unreadable_rules(desk: &Desk, clones: &[(RepoUuid, String, u64)]) -> Result<Vec<Problem>, DeskError> {
+    let mut problems = Vec::new();
+    for (uuid, reason) in desk.wishes.unreadable() {
+        if uuid == desk.repo.uuid() {
+            let sentence = format!(
+                "What this computer wants to have cannot be read: {reason}. Nothing new is fetched for it."
+            );
+            let hint = "Correct it in the folder: `git annex wanted here \"EXPRESSION\"`.";
+            let mut ours = problem(ProblemCode::UnreadableRule, uuid.as_str(), sentence, hint);
+            ours.needs_you = true;
+            problems.push(ours);
+        } else {
+            let known = clones.iter().find(|(known, ..)| known == uuid).map(|(_, name, _)| name.as_str());
+            let name = known.filter(|name| !name.is_empty()).unwrap_or(uuid.as_str());
+            let sentence =
+                format!("What {name} wants to have cannot be read: {reason}. Nothing new is sent there.");
+            let hint = format!("Correct it in the folder: `git annex wanted {uuid} \"EXPRESSION\"`.");
+            problems.push(problem(ProblemCode::UnreadableRule, uuid.as_str(), sentence, &hint));
+        }
+    }
+    if let Some(reason) = AddRules::load(&desk.repo)?.unreadable_rule() {
+        let sentence =
+            format!("A rule for new files cannot be read: {reason}. It is taken to match all files.");
+        let hint = "Look at `annex.largefiles` and `annex.addunlocked`, with `git annex config --get` and `git config`.";
+        problems.push(problem(ProblemCode::UnreadableRule, "new files", sentence, hint));
+    }
+    Ok(problems)
 }

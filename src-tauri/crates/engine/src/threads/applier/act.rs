@@ -1,0 +1,64 @@
+//! Acts: one placement, move or removal in the work tree.
+
+use tributary_repo::place_in_tree::{Expected, PlaceError, Placed, Removed, WorkTree};
+use tributary_repo::stat::FileStat;
+
+use super::rounds::{Act, Task};
+
+/// What became of a task.
+pub(super) enum Done {
+    Placed(FileStat),
+    Removed,
+    /// The person's edit stands there.
+    Edited,
+    /// A file stands where a directory belongs, or the other way round.
+    InTheWay,
+    NotPossible,
+    /// Tried again at the next waking.
+    Failed(PlaceError),
+}
+
+/// Does one task, unless what stands there is not what was known.
+pub(super) fn act(
+    work: &Result<std::io::Result<WorkTree>, tributary_repo::repository::OpenError>,
+    task: &Task,
+) -> Done {
+    let work = match work {
+        Ok(Ok(work)) => work,
+        Ok(Err(error)) => {
+            return Done::Failed(PlaceError::Io(std::io::Error::new(error.kind(), error.to_string())));
+        }
+        Err(error) => return Done::Failed(PlaceError::Io(std::io::Error::other(error.to_string()))),
+    };
+    let path = &task.standing.path;
+    let expected = task.standing.known.map_or(Expected::Absent, Expected::Version);
+    let placed = match &task.act {
+        Act::Nothing => return Done::Removed,
+        Act::Remove => {
+            let Some(known) = task.standing.known else { return Done::Removed };
+            return match work.remove_known(path, known) {
+                Ok(Removed::Done | Removed::AlreadyGone) => Done::Removed,
+                Ok(Removed::EditedMeanwhile) => Done::Edited,
+                Err(error) => Done::Failed(error),
+            };
+        }
+        Act::Move { from, known, executable } => {
+            work.rename_known(from, path, *known).and_then(|placed| match placed {
+                Placed::Done(stat) if stat.is_executable() != *executable => {
+                    work.set_executable(path, *executable, stat)
+                }
+                other => Ok(other),
+            })
+        }
+        Act::File { object, executable } => work.place_file(path, object, *executable, expected),
+        Act::Bytes { content, executable } => work.place_bytes(path, content, *executable, expected),
+        Act::Link { target } => work.place_link(path, target, expected),
+    };
+    match placed {
+        Ok(Placed::Done(stat)) => Done::Placed(stat),
+        Ok(Placed::EditedMeanwhile) => Done::Edited,
+        Ok(Placed::InTheWay { .. }) => Done::InTheWay,
+        Err(PlaceError::NameNotPossible(_)) => Done::NotPossible,
+        Err(error) => Done::Failed(error),
+    }
+}

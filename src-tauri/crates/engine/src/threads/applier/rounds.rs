@@ -1,0 +1,189 @@
+//! Rounds: which paths are looked at next, and what is to be done at each.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use tributary_formats::key::Key;
+use tributary_formats::tree_path::TreePath;
+use tributary_repo::stat::FileStat;
+use tributary_repo::tree::{self, Content, EntryMode, TreeEntry};
+
+use crate::state::arrivals::Arrived;
+use crate::state::desk::{Desk, DeskError};
+use crate::state::ledger::{Reason, Standing};
+
+/// Files that are placed between two visits to the desk.
+const ROUND: u32 = 500;
+
+/// What is to be done at one path.
+pub(super) struct Task {
+    pub standing: Standing,
+    /// The merged version; `None` when the path is deleted.
+    pub entry: Option<TreeEntry>,
+    pub act: Act,
+}
+
+/// Which half of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    Place,
+    Remove,
+}
+
+/// What is to be done there.
+pub(super) enum Act {
+    /// Place a copy of this object.
+    File {
+        object: PathBuf,
+        executable: bool,
+    },
+    /// The same content stands at a path that is to be removed: move it.
+    Move {
+        from: TreePath,
+        known: FileStat,
+        executable: bool,
+    },
+    /// Place these bytes.
+    Bytes {
+        content: Vec<u8>,
+        executable: bool,
+    },
+    /// Place a link.
+    Link {
+        target: Vec<u8>,
+    },
+    Remove,
+    /// There is nothing to place for such an entry.
+    Nothing,
+}
+
+/// A walk through the paths that are not placed, a round at a time.
+#[derive(Debug)]
+pub(super) enum Walk {
+    /// All of them, from behind this path.
+    All { after: Option<TreePath> },
+    /// Those that wait for these contents.
+    Contents(Vec<Key>),
+    /// Nothing is left.
+    Done,
+}
+
+impl Walk {
+    /// A walk through what the arrival concerns.
+    pub(super) fn for_arrival(arrived: Arrived) -> Self {
+        match arrived {
+            Arrived::Versions => Self::All { after: None },
+            Arrived::Contents(keys) => Self::Contents(keys),
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+
+    fn rows(&mut self, desk: &Desk, pass: Pass) -> Result<Vec<Standing>, DeskError> {
+        match self {
+            Self::Done => Ok(vec![]),
+            Self::All { after } => {
+                let rows = match pass {
+                    Pass::Place => desk.ledger.standing_after(after.as_ref(), ROUND)?,
+                    Pass::Remove => desk.ledger.standing_without_key_after(after.as_ref(), ROUND)?,
+                };
+                match rows.last() {
+                    Some(last) if rows.len() == ROUND as usize => *after = Some(last.path.clone()),
+                    _ => *self = Self::Done,
+                }
+                Ok(rows)
+            }
+            Self::Contents(keys) => {
+                let rest = keys.split_off(keys.len().min(ROUND as usize));
+                let mut rows = Vec::new();
+                for key in std::mem::replace(keys, rest) {
+                    rows.extend(desk.ledger.standing_for(&key)?);
+                }
+                if keys.is_empty() {
+                    *self = Self::Done;
+                }
+                Ok(rows)
+            }
+        }
+    }
+}
+
+/// The tasks of the next round: those whose content is here.
+pub(super) fn next_round(desk: &mut Desk, pass: Pass, walk: &mut Walk) -> Result<Vec<Task>, DeskError> {
+    let rows = walk.rows(desk, pass)?;
+    let store = desk.repo.store();
+    let mut leaving = leaving(desk, &rows)?;
+    let mut tasks = Vec::new();
+    for standing in rows {
+        if standing.reason != Reason::Arriving {
+            continue;
+        }
+        let entry = desk.index.get(standing.path.as_bytes()).map(|entry| entry.entry);
+        if entry.is_some() != (pass == Pass::Place) {
+            continue;
+        }
+        // Most of those that wait do so for their content.
+        let object = standing.key.as_ref().and_then(|key| store.locate(key));
+        if let Some(key) = &standing.key
+            && object.is_none()
+            && !leaving.contains_key(key)
+        {
+            continue;
+        }
+        let act = match entry {
+            None => Act::Remove,
+            Some(entry) => match tree::content_of(desk.repo.git(), entry)? {
+                Content::Annexed { key, locked: false } => {
+                    let executable = entry.mode == EntryMode::Executable;
+                    let leaving = if standing.known.is_none() { leaving.remove(&key) } else { None };
+                    let object =
+                        if standing.key.as_ref() == Some(&key) { object } else { store.locate(&key) };
+                    match (leaving, object) {
+                        (Some((from, known)), _) => Act::Move { from, known, executable },
+                        (None, Some(object)) => Act::File { object, executable },
+                        // Its content is not here.
+                        (None, None) => continue,
+                    }
+                }
+                Content::Annexed { locked: true, .. } | Content::Link => {
+                    Act::Link { target: blob(desk, entry)? }
+                }
+                Content::Git { .. } => Act::Bytes {
+                    content: blob(desk, entry)?,
+                    executable: entry.mode == EntryMode::Executable,
+                },
+                Content::Submodule => Act::Nothing,
+            },
+        };
+        desk.placing.insert(standing.path.clone());
+        if let Act::Move { from, .. } = &act {
+            desk.placing.insert(from.clone());
+        }
+        tasks.push(Task { standing, entry, act });
+    }
+    Ok(tasks)
+}
+
+/// Files that are to be removed in the same go, by their content: a move costs a rename instead of a copy. Each is
+/// offered once, to the first path that wants it.
+fn leaving(desk: &mut Desk, rows: &[Standing]) -> Result<HashMap<Key, (TreePath, FileStat)>, DeskError> {
+    let mut found = HashMap::new();
+    if !desk.ledger.is_any_leaving()? {
+        return Ok(found);
+    }
+    for row in rows {
+        let wanted = row.reason == Reason::Arriving && row.known.is_none();
+        let (true, Some(key)) = (wanted, &row.key) else { continue };
+        if let Some(old) = desk.ledger.leaving(key)? {
+            found.insert(key.clone(), old);
+        }
+    }
+    Ok(found)
+}
+
+fn blob(desk: &Desk, entry: TreeEntry) -> Result<Vec<u8>, DeskError> {
+    let blob = desk.repo.git().find_blob(entry.oid).map_err(|error| DeskError::Git(error.to_string()))?;
+    Ok(blob.content().to_vec())
+}
