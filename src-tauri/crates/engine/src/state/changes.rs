@@ -35,6 +35,10 @@ pub struct Changes {
 #[derive(Debug, Default)]
 struct Inner {
     paths: BTreeSet<TreePath>,
+    /// Those of which the watcher saw that they went.
+    gone: BTreeSet<TreePath>,
+    /// How many looks are going on that will add paths.
+    coming: u32,
     first: Option<Instant>,
     last: Option<Instant>,
     /// Batches that were taken and whose commit has not ended.
@@ -54,34 +58,64 @@ pub enum Ripeness {
     Ripe,
 }
 
-/// Says when a batch is complete: after a little quiet, a storm after a second, a full one at once.
+/// More paths are on their way to a batch: a directory that appeared is being walked.
+///
+/// The batch is not complete before, so that both halves of a move are in it. Ends when dropped.
+#[derive(Debug)]
+pub struct Coming<'c>(&'c Changes);
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        self.0.lock().coming -= 1;
+        self.0.news.notify_one();
+    }
+}
+
+/// Says when a batch is complete: after a little quiet, a storm after a second, a full one at once. `coming` when more
+/// paths are known to be on their way.
 #[must_use]
-pub fn ripeness(now: Instant, first: Instant, last: Instant, paths: usize) -> Ripeness {
+pub fn ripeness(now: Instant, first: Instant, last: Instant, paths: usize, coming: bool) -> Ripeness {
     if paths == 0 {
         return Ripeness::Empty;
     }
-    let limit = if paths < STORM_PATHS { PATIENCE } else { STORM };
-    let ripe_at = (last + QUIET).min(first + limit);
+    let limit = if paths < STORM_PATHS && !coming { PATIENCE } else { STORM };
+    let ripe_at = if coming { first + limit } else { (last + QUIET).min(first + limit) };
     if paths >= FULL || now >= ripe_at { Ripeness::Ripe } else { Ripeness::In(ripe_at - now) }
 }
 
 impl Changes {
     /// Adds paths that changed.
     pub fn add(&self, paths: impl IntoIterator<Item = TreePath>) {
+        self.gather(|inner| inner.paths.extend(paths));
+    }
+
+    /// Adds paths that went. They are all in the next batch, however large a storm it is part of, so that a file that
+    /// appears under another name is known to be moved, and is not read.
+    pub fn add_gone(&self, paths: impl IntoIterator<Item = TreePath>) {
+        self.gather(|inner| inner.gone.extend(paths));
+    }
+
+    fn gather(&self, add: impl FnOnce(&mut Inner)) {
         let mut inner = self.lock();
-        let before = inner.paths.len();
-        inner.paths.extend(paths);
-        if inner.paths.is_empty() {
+        let before = inner.len();
+        add(&mut inner);
+        if inner.len() == 0 {
             return;
         }
         let now = Instant::now();
         inner.first.get_or_insert(now);
         inner.last = Some(now);
-        let grew = inner.paths.len() > before;
+        let grew = inner.len() > before;
         drop(inner);
         if grew {
             self.news.notify_one();
         }
+    }
+
+    /// Says that a look goes on which will add paths.
+    pub fn coming(&self) -> Coming<'_> {
+        self.lock().coming += 1;
+        Coming(self)
     }
 
     /// Ends the batch now.
@@ -110,35 +144,43 @@ impl Changes {
         self.lock().taken -= 1;
     }
 
-    /// How many paths are not committed, with a batch that is being committed counted as one at least.
+    /// How many paths are not committed, with a batch that is being committed, and a look that goes on, counted as one
+    /// each.
     #[must_use]
     pub fn waiting(&self) -> usize {
         let inner = self.lock();
-        inner.paths.len() + inner.taken as usize
+        inner.len() + inner.taken as usize + inner.coming as usize
     }
 
     fn take_if_ripe(&self) -> Result<Vec<TreePath>, Ripeness> {
         let mut inner = self.lock();
         let (Some(first), Some(last)) = (inner.first, inner.last) else { return Err(Ripeness::Empty) };
-        let ripeness = ripeness(Instant::now(), first, last, inner.paths.len());
+        let ripeness = ripeness(Instant::now(), first, last, inner.len(), inner.coming > 0);
         if ripeness != Ripeness::Ripe && !inner.hurry {
             return Err(ripeness);
         }
         inner.hurry = false;
         inner.taken += 1;
-        let batch: Vec<_> = if inner.paths.len() > FULL {
+        let mut batch = if inner.paths.len() > FULL {
             let rest = inner.paths.iter().nth(FULL).cloned().expect("there are more");
             let rest = inner.paths.split_off(&rest);
-            std::mem::replace(&mut inner.paths, rest).into_iter().collect()
+            std::mem::replace(&mut inner.paths, rest)
         } else {
             (inner.first, inner.last) = (None, None);
-            std::mem::take(&mut inner.paths).into_iter().collect()
+            std::mem::take(&mut inner.paths)
         };
-        Ok(batch)
+        batch.append(&mut inner.gone);
+        Ok(batch.into_iter().collect())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Inner {
+    fn len(&self) -> usize {
+        self.paths.len() + self.gone.len()
     }
 }
 
@@ -149,18 +191,52 @@ mod tests {
     #[test]
     fn a_single_save_is_taken_after_a_moment_of_quiet() {
         let start = Instant::now();
-        assert_eq!(ripeness(start, start, start, 1), Ripeness::In(QUIET));
-        assert_eq!(ripeness(start + QUIET, start, start, 1), Ripeness::Ripe);
+        assert_eq!(ripeness(start, start, start, 1, false), Ripeness::In(QUIET));
+        assert_eq!(ripeness(start + QUIET, start, start, 1, false), Ripeness::Ripe);
     }
 
     #[test]
     fn few_changes_wait_no_longer_than_patience_and_a_storm_no_longer_than_a_second() {
         let start = Instant::now();
         let at = |pause| start + pause;
-        assert_eq!(ripeness(at(PATIENCE), start, at(PATIENCE), 2), Ripeness::Ripe);
-        assert_ne!(ripeness(at(PATIENCE), start, at(PATIENCE), STORM_PATHS), Ripeness::Ripe);
-        assert_eq!(ripeness(at(STORM), start, at(STORM), STORM_PATHS), Ripeness::Ripe);
-        assert_eq!(ripeness(start, start, start, FULL), Ripeness::Ripe);
+        assert_eq!(ripeness(at(PATIENCE), start, at(PATIENCE), 2, false), Ripeness::Ripe);
+        assert_ne!(ripeness(at(PATIENCE), start, at(PATIENCE), STORM_PATHS, false), Ripeness::Ripe);
+        assert_eq!(ripeness(at(STORM), start, at(STORM), STORM_PATHS, false), Ripeness::Ripe);
+        assert_eq!(ripeness(start, start, start, FULL, false), Ripeness::Ripe);
+    }
+
+    #[test]
+    fn a_batch_waits_for_what_is_coming_but_not_for_ever() {
+        let start = Instant::now();
+        assert_ne!(ripeness(start + PATIENCE, start, start, 1, true), Ripeness::Ripe);
+        assert_eq!(ripeness(start + STORM, start, start, 1, true), Ripeness::Ripe);
+    }
+
+    #[tokio::test]
+    async fn what_went_is_in_the_first_batch_of_a_storm() {
+        let changes = Changes::default();
+        let path = |name: &str, n| TreePath::new(format!("{name}{n:06}")).unwrap();
+        changes.add((0..FULL + 1).map(|n| path("a", n)));
+        changes.add_gone((0..FULL + 1).map(|n| path("b", n)));
+        let batch = changes.next_batch().await;
+        assert_eq!(batch.len(), FULL + FULL + 1);
+        assert!(batch.contains(&path("b", FULL)) && !batch.contains(&path("a", FULL)));
+    }
+
+    #[tokio::test]
+    async fn a_walk_that_ends_makes_its_batch_ripe() {
+        let changes = Changes::default();
+        let look = changes.coming();
+        changes.add_gone([TreePath::new("old").unwrap()]);
+        assert_eq!(changes.waiting(), 2);
+        let started = Instant::now();
+        let (batch, ()) = tokio::join!(changes.next_batch(), async {
+            tokio::task::yield_now().await;
+            changes.add([TreePath::new("new").unwrap()]);
+            drop(look);
+        });
+        assert_eq!(batch.len(), 2);
+        assert!(started.elapsed() < STORM);
     }
 
     #[tokio::test]

@@ -311,12 +311,15 @@ impl Desk {
             Some(Standing { reason: Reason::OnlyElsewhere, .. }) if new.is_some() => Reason::OnlyElsewhere,
             _ => Reason::Arriving,
         };
+        // Where a row was, the version staged was never placed: an older one stands there, and must not be moved to
+        // where that is wanted.
         let leaves = match (new, staged) {
-            (None, Some(staged)) if known.is_some() => match tree::content_of(self.repo.git(), staged.entry)?
-            {
-                Content::Annexed { key, locked: false } => Some(key),
-                _ => None,
-            },
+            (None, Some(staged)) if known.is_some() && before.is_none() => {
+                match tree::content_of(self.repo.git(), staged.entry)? {
+                    Content::Annexed { key, locked: false } => Some(key),
+                    _ => None,
+                }
+            }
             _ => None,
         };
         Ok(Standing { path: path.clone(), key, known, reason, leaves })
@@ -379,3 +382,6 @@ fn unknown(entry: TreeEntry) -> IndexEntry {
 pub fn file_mode(executable: bool) -> EntryMode {
     if executable { EntryMode::Executable } else { EntryMode::File }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,8 +89,8 @@ fn waiting(numbers: &Numbers) -> String {
     let places = list(&numbers.awaited);
     match (numbers.pending, places.is_empty()) {
         (0, _) => format!("Waiting for {places}."),
-        (pending, true) => format!("{} wait to be sent.", files(pending)),
-        (pending, false) => format!("{} wait for {places}.", files(pending)),
+        (pending, true) => format!("{} {} to be sent.", files(pending), wait(pending)),
+        (pending, false) => format!("{} {} for {places}.", files(pending), wait(pending)),
     }
 }
 
@@ -113,8 +113,13 @@ fn up_to_date(numbers: &Numbers) -> String {
     }
 }
 
-fn files(count: u64) -> String {
+/// `1 file`, `4,212 files`.
+pub(crate) fn files(count: u64) -> String {
     if count == 1 { "1 file".into() } else { format!("{} files", grouped(count)) }
+}
+
+fn wait(count: u64) -> &'static str {
+    if count == 1 { "waits" } else { "wait" }
 }
 
 /// `4,212`.
@@ -174,5 +179,6 @@ mod tests {
             (state(&numbers), sentence(&numbers).as_str()),
             (FolderState::Waiting, "2 files wait for drive.")
         );
+        assert_eq!(sentence(&Numbers { pending: 1, ..numbers }), "1 file waits for drive.");
     }
 }

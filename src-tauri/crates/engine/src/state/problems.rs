@@ -1,6 +1,6 @@
 //! Problems of one folder: one per cause, with the time since when it is there.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit, Zoned};
 use tributary_status::{Problem, ProblemCode};
 
 /// A problem that is there as of now and heals by itself.
@@ -27,6 +27,25 @@ pub fn now() -> String {
 #[must_use]
 pub fn moment(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(|_| String::new(), |at| at.to_string())
+}
+
+/// A moment as a person would say it: `15:00`, `tomorrow 06:00`, `Friday 15:00`, `3 May 15:00`; as it is when it is no
+/// moment.
+#[must_use]
+pub fn clock(moment: &str) -> String {
+    spoken(moment, &Zoned::now()).unwrap_or_else(|| moment.into())
+}
+
+fn spoken(moment: &str, now: &Zoned) -> Option<String> {
+    let at = moment.parse::<Timestamp>().ok()?.to_zoned(now.time_zone().clone());
+    let days = now.date().until((Unit::Day, at.date())).ok()?.get_days();
+    let pattern = match days {
+        0 => "%H:%M",
+        1 => "tomorrow %H:%M",
+        2..7 => "%A %H:%M",
+        _ => "%-d %B %H:%M",
+    };
+    Some(at.strftime(pattern).to_string())
 }
 
 /// The problems that are there.
@@ -68,6 +87,23 @@ impl Problems {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_said_as_near_as_it_is() {
+        let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
+        let now = jiff::civil::date(2026, 3, 2).at(23, 30, 0, 0).to_zoned(zone).unwrap();
+        let said = |moment| spoken(moment, &now);
+        assert_eq!(said("2026-03-02T21:45:00Z").as_deref(), Some("23:45"), "in the person's own time");
+        assert_eq!(said("2026-03-03T04:00:00Z").as_deref(), Some("tomorrow 06:00"));
+        assert_eq!(said("2026-03-06T10:00:00Z").as_deref(), Some("Friday 12:00"));
+        assert_eq!(said("2026-05-03T10:00:00Z").as_deref(), Some("3 May 12:00"));
+        assert_eq!(
+            said("2026-03-01T10:00:00Z").as_deref(),
+            Some("1 March 12:00"),
+            "what is over is no weekday"
+        );
+        assert_eq!(said("soon"), None);
+    }
 
     #[test]
     fn replacing_keeps_the_time_of_what_stays_and_leaves_other_kinds_alone() {

@@ -18,13 +18,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
 use tributary_planner::{Input, Origin};
 use tributary_status::{HeldAnswer, ProblemAction, ProblemCode};
 
 use self::record::{Deletions, RecordError, Recorded};
-use self::survey::Identity;
+use self::survey::{Identity, Moved};
 use self::take_in::{TakeInError, Taken};
 use crate::folder_facts::{Fact, FactSender};
 use crate::state::arrivals::Arrivals;
@@ -70,7 +69,7 @@ struct Carried {
     /// Gone, and not committed: postponed or held.
     gone: BTreeSet<TreePath>,
     /// What the gone files were, so that they are recognised under a new name.
-    moved: HashMap<Identity, Key>,
+    moved: HashMap<Identity, Moved>,
     held: bool,
     /// Deletions that were committed a short while ago: when, and how many.
     deleted: VecDeque<(Instant, usize)>,

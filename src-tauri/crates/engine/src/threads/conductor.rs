@@ -28,6 +28,7 @@ use crate::state::board::Board;
 use crate::state::changes::Changes;
 use crate::state::desk::{DeskError, DeskHandle};
 use crate::state::facts;
+use crate::state::outlook::files;
 use crate::state::places::Places;
 use crate::state::problems::{Problems, problem};
 use crate::state::repositories::Repositories;
@@ -89,6 +90,8 @@ struct Mind {
     index_due: Option<Instant>,
     status_due: Option<Instant>,
     arrived_from: Vec<String>,
+    /// Files that a person had put back and that are not placed yet: nobody else's changes.
+    put_back: usize,
     last_change: Option<String>,
     first_sync_done: bool,
     jobs: TaskTracker,
@@ -116,6 +119,7 @@ pub(crate) async fn run(mut conductor: Conductor, paused: Option<Option<String>>
         index_due: None,
         status_due: Some(Instant::now()),
         arrived_from: Vec::new(),
+        put_back: 0,
         last_change: None,
         first_sync_done: conductor.first_sync_done,
         jobs: TaskTracker::new(),
@@ -211,8 +215,13 @@ impl Conductor {
             Fact::Applied { files } => {
                 mind.last_change = Some(crate::state::problems::now());
                 mind.index_due.get_or_insert_with(|| Instant::now() + INDEX_PAUSE);
-                let from = std::mem::take(&mut mind.arrived_from);
-                self.publish(Event::ChangesArrived { folder: self.shown_path(), from, files: files as u64 });
+                let ours = files.min(mind.put_back);
+                mind.put_back -= ours;
+                if files > ours {
+                    let from = std::mem::take(&mut mind.arrived_from);
+                    let files = (files - ours) as u64;
+                    self.publish(Event::ChangesArrived { folder: self.shown_path(), from, files });
+                }
             }
             Fact::Held { count, reason, files } => {
                 mind.seen.held = count as u64;
@@ -308,7 +317,7 @@ impl Conductor {
         }
     }
 
-    async fn held(&self, answer: Option<HeldAnswer>, mind: &Mind) -> Reply {
+    async fn held(&self, answer: Option<HeldAnswer>, mind: &mut Mind) -> Reply {
         match answer {
             None => Reply::Held {
                 held: tributary_status::HeldDeletions {
@@ -320,9 +329,13 @@ impl Conductor {
             Some(_) if mind.seen.held == 0 => Reply::Done { sentence: "No deletions are held.".into() },
             Some(answer) => {
                 self.answers.send(answer).await.ok();
+                let count = files(mind.seen.held);
                 let sentence = match answer {
-                    HeldAnswer::Restore => format!("{} files are being put back.", mind.seen.held),
-                    HeldAnswer::Delete => format!("{} files are being deleted everywhere.", mind.seen.held),
+                    HeldAnswer::Restore => {
+                        mind.put_back = usize::try_from(mind.seen.held).unwrap_or(usize::MAX);
+                        format!("Putting {count} back.")
+                    }
+                    HeldAnswer::Delete => format!("Deleting {count} everywhere."),
                 };
                 Reply::Done { sentence }
             }

@@ -68,10 +68,19 @@ pub(super) fn walk(top: &Path, below: Option<&TreePath>, enter: &mut dyn FnMut(&
     Ok(walk)
 }
 
-/// Paths that are not as the index says: found otherwise, or not found although they should be there.
-pub(super) fn differences(desk: &mut Desk, mut found: Vec<(TreePath, FileStat)>) -> Vec<TreePath> {
+/// Paths that are not as the index says.
+#[derive(Debug, Default)]
+pub(super) struct Differences {
+    /// Found otherwise.
+    pub changed: Vec<TreePath>,
+    /// Not found although they should be there.
+    pub gone: Vec<TreePath>,
+}
+
+/// Compares what was found in the whole folder with the index.
+pub(super) fn differences(desk: &mut Desk, mut found: Vec<(TreePath, FileStat)>) -> Differences {
     found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    let mut changed = Vec::new();
+    let (mut changed, mut gone) = (Vec::new(), Vec::new());
     let mut found = found.into_iter().peekable();
     for (path, entry) in desk.index.iter() {
         while let Some((new, _)) = found.next_if(|(new, _)| new.as_bytes() < path) {
@@ -80,11 +89,11 @@ pub(super) fn differences(desk: &mut Desk, mut found: Vec<(TreePath, FileStat)>)
         match found.next_if(|(there, _)| there.as_bytes() == path) {
             Some((there, stat)) if !entry.matches(&stat) => changed.push(there),
             Some(_) => {}
-            None => changed.extend(missing(desk, path, entry)),
+            None => gone.extend(missing(desk, path, entry)),
         }
     }
     changed.extend(found.map(|(new, _)| new));
-    changed
+    Differences { changed, gone }
 }
 
 /// A path of the index that was not found, if it should be there. One that the applier is placing just now may have been
@@ -100,15 +109,15 @@ pub(super) fn differences_below(
     desk: &mut Desk,
     below: &TreePath,
     found: Vec<(TreePath, FileStat)>,
-) -> Vec<TreePath> {
+) -> Differences {
     let there: HashSet<&[u8]> = found.iter().map(|(path, _)| path.as_bytes()).collect();
     let under = desk.index.under(below.as_bytes()).filter(|(path, _)| !there.contains(path));
-    let mut changed: Vec<_> = under.filter_map(|(path, entry)| missing(desk, path, entry)).collect();
+    let gone = under.filter_map(|(path, entry)| missing(desk, path, entry)).collect();
     let unlike = |(path, stat): &(TreePath, FileStat)| {
         !desk.index.get(path.as_bytes()).is_some_and(|entry| entry.matches(stat))
     };
-    changed.extend(found.into_iter().filter(unlike).map(|(path, _)| path));
-    changed
+    let changed = found.into_iter().filter(unlike).map(|(path, _)| path).collect();
+    Differences { changed, gone }
 }
 
 /// The path below the top; `None` for what is not below it or cannot be in a tree (such as `.git`).

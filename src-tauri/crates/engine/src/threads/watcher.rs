@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Config, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,7 @@ use crate::folder_facts::{Fact, FactSender};
 use crate::state::changes::Changes;
 use crate::state::desk::DeskHandle;
 use crate::state::problems::problem;
-use crate::threads::scan::{self, Walk};
+use crate::threads::scan::{self, Differences, Walk};
 
 /// Pause between two walks of a folder that cannot be watched.
 const WALK_PAUSE: Duration = Duration::from_secs(60);
@@ -71,7 +71,16 @@ pub(crate) async fn run(mut watcher: Watcher, stop: CancellationToken) {
         let blind = eyes.is_none();
         tokio::select! {
             () = stop.cancelled() => return,
-            Some(seen) = seen.recv() => watcher.take(seen, &mut eyes).await,
+            Some(first) = seen.recv() => {
+                // A directory that was moved goes with one event and comes with the next, and has to be walked then:
+                // what it lost is not complete before.
+                let changes = watcher.changes.clone();
+                let _coming = changes.coming();
+                watcher.take(first, &mut eyes).await;
+                while !stop.is_cancelled() && let Ok(next) = seen.try_recv() {
+                    watcher.take(next, &mut eyes).await;
+                }
+            }
             Some(number) = watcher.scans.recv() => {
                 watcher.walk(&mut eyes, None).await;
                 watcher.facts.send(Fact::Scanned(number)).ok();
@@ -95,7 +104,12 @@ impl Watcher {
             self.walk(eyes, None).await;
             return;
         }
-        let created = matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)));
+        let went = matches!(
+            event.kind,
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From))
+        );
+        let created =
+            !went && matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)));
         // While a file is being written, only its closing counts; of other changes each does. One that was just made
         // and is still open is put back by the committer.
         if matches!(event.kind, EventKind::Modify(ModifyKind::Data(_))) {
@@ -118,7 +132,11 @@ impl Watcher {
             }
             changed.insert(path);
         }
-        self.changes.add(changed);
+        if went {
+            self.changes.add_gone(changed);
+        } else {
+            self.changes.add(changed);
+        }
     }
 
     async fn root_changed(&mut self, eyes: &mut Option<RecommendedWatcher>) {
@@ -180,13 +198,14 @@ impl Watcher {
     async fn report(&self, walk: Walk, below: Option<TreePath>) {
         let Walk { found, odd } = walk;
         let whole = below.is_none();
-        let changed = self
+        let Differences { changed, gone } = self
             .desk
             .with(move |desk| match below {
                 None => scan::differences(desk, found),
                 Some(below) => scan::differences_below(desk, &below, found),
             })
             .await;
+        self.changes.add_gone(gone);
         self.changes.add(changed);
         if whole {
             self.facts.send(Fact::Clear(ProblemCode::Unreadable, "folder".into())).ok();

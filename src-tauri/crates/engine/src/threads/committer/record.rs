@@ -260,6 +260,17 @@ fn plan_deletions(
 ) -> Result<(), RecordError> {
     /// Fewer than these are one commit with what came with them; more may be the first half of a large move.
     const STORM: usize = 20;
+    if deletions == Deletions::Postpone && gone.len() > STORM {
+        // Of a large move that goes on, each batch takes both halves of its own files; the rest is judged at the end.
+        plan.postponed.clone_from(gone);
+        for path in taken.iter().filter_map(|item| item.moved_from.as_ref()) {
+            if plan.postponed.remove(path) && is_deleted(desk, path)?.is_some() {
+                plan.changes.push(TreeChange { path: path.clone(), entry: None });
+                plan.removed.push(path.clone());
+            }
+        }
+        return Ok(());
+    }
     let mut keys = HashMap::new();
     for item in taken {
         if let Becomes::Annexed { key, .. } | Becomes::Locked { key, .. } = &item.becomes {
@@ -269,15 +280,8 @@ fn plan_deletions(
     let mut missing = BTreeSet::new();
     let mut moved = Vec::new();
     for path in gone {
-        let Some(entry) = desk.index.get(path.as_bytes()).copied().filter(|entry| !entry.skip_worktree)
-        else {
-            continue;
-        };
-        match desk.work.stat(path).map_err(DeskError::WorkTree)? {
-            Some(stat) if !stat.is_dir() => continue,
-            _ => {}
-        }
-        let to = match tree::content_of(desk.repo.git(), entry.entry).map_err(DeskError::from)? {
+        let Some(entry) = is_deleted(desk, path)? else { continue };
+        let to = match tree::content_of(desk.repo.git(), entry).map_err(DeskError::from)? {
             Content::Annexed { key, .. } => match keys.get(&key) {
                 Some(path) => Some((*path).clone()),
                 None => named_elsewhere(desk, &key, gone)?,
@@ -288,11 +292,6 @@ fn plan_deletions(
             Some(to) => moved.push(Move { from: path.clone(), to }),
             None => drop(missing.insert(path.clone())),
         }
-    }
-    if deletions == Deletions::Postpone && missing.len() + moved.len() > STORM {
-        missing.extend(moved.into_iter().map(|moved| moved.from));
-        plan.postponed = missing;
-        return Ok(());
     }
     let mut moved_too = BTreeSet::new();
     if deletions != Deletions::Meant {
@@ -314,6 +313,15 @@ fn plan_deletions(
         plan.removed.push(path);
     }
     Ok(())
+}
+
+/// The entry of a path that should stand in the work tree and does not, or not as a file.
+fn is_deleted(desk: &Desk, path: &TreePath) -> Result<Option<TreeEntry>, RecordError> {
+    let Some(entry) = desk.index.get(path.as_bytes()).filter(|entry| !entry.skip_worktree) else {
+        return Ok(None);
+    };
+    let there = desk.work.stat(path).map_err(DeskError::WorkTree)?;
+    Ok(there.is_none_or(|stat| stat.is_dir()).then_some(entry.entry))
 }
 
 /// Of the paths whose content is nowhere, those that were edited and moved in one go.

@@ -25,7 +25,16 @@ pub(super) struct Survey {
     /// Sockets, devices and the like.
     pub odd: Vec<TreePath>,
     /// Files that are gone, by what tells that a new name is the same file: it was moved then and need not be read.
-    pub moved: HashMap<Identity, Key>,
+    pub moved: HashMap<Identity, Moved>,
+}
+
+/// A file that is gone, as it is recognised under another name.
+#[derive(Debug, Clone)]
+pub(super) struct Moved {
+    /// Its old name.
+    pub from: TreePath,
+    /// Its content.
+    pub key: Key,
 }
 
 /// What stays when a file is renamed: device, inode, size, and when its content was changed last.
@@ -135,7 +144,7 @@ fn gone(desk: &mut Desk, path: TreePath, found: &mut Survey) -> Result<(), DeskE
             continue;
         }
         if let Content::Annexed { key, locked: false } = tree::content_of(desk.repo.git(), entry.entry)? {
-            found.moved.insert(identity_of_entry(&entry.stat), key);
+            found.moved.insert(identity_of_entry(&entry.stat), Moved { from: path.clone(), key });
         }
         found.gone.push(path);
     }

@@ -12,7 +12,7 @@ use tributary_repo::stat::FileStat;
 use tributary_repo::store::IngestError;
 use tributary_repo::tree::EntryMode;
 
-use super::survey::{Survey, identity};
+use super::survey::{Moved, Survey, identity};
 
 /// What a changed path will be.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(super) struct TakenIn {
     /// The file as it was read; one that changed since is looked at again.
     pub stat: FileStat,
     pub becomes: Becomes,
+    /// The name that the file had before, when it was only moved.
+    pub moved_from: Option<TreePath>,
 }
 
 /// What stands at the path, as git and git-annex will see it.
@@ -64,11 +66,11 @@ pub(super) fn take_in(repo: &Repository, survey: &Survey) -> Result<Taken, TakeI
         let executable = stat.is_executable();
         // A file that only got another name is not read again.
         if stat.size > 0
-            && let Some(key) = survey.moved.get(&identity(&stat))
+            && let Some(Moved { from, key }) = survey.moved.get(&identity(&stat))
             && store.contains(key).unwrap_or(false)
         {
             let becomes = Becomes::Annexed { key: key.clone(), executable, locked: false };
-            taken.entries.push(TakenIn { path, stat, becomes });
+            taken.entries.push(TakenIn { path, stat, becomes, moved_from: Some(from.clone()) });
             continue;
         }
         let candidate = Candidate { path: &path, size: stat.size };
@@ -83,7 +85,7 @@ pub(super) fn take_in(repo: &Repository, survey: &Survey) -> Result<Taken, TakeI
             read_whole(&work, &path, stat).map(|data| (stat, Becomes::InGit { data, executable }))
         };
         match read {
-            Ok((stat, becomes)) => taken.entries.push(TakenIn { path, stat, becomes }),
+            Ok((stat, becomes)) => taken.entries.push(TakenIn { path, stat, becomes, moved_from: None }),
             Err(IngestError::Gone | IngestError::Changed | IngestError::NotFile) => taken.again.push(path),
             Err(IngestError::Unreadable(source)) => taken.unreadable.push((path, source)),
             Err(IngestError::Full(_)) => taken.full.push(path),
@@ -95,7 +97,8 @@ pub(super) fn take_in(repo: &Repository, survey: &Survey) -> Result<Taken, TakeI
     for (path, stat) in &survey.links {
         match work.read_link(path) {
             Ok(target) => {
-                taken.entries.push(TakenIn { path: path.clone(), stat: *stat, becomes: link(path, target) })
+                let becomes = link(path, target);
+                taken.entries.push(TakenIn { path: path.clone(), stat: *stat, becomes, moved_from: None });
             }
             Err(_) => taken.again.push(path.clone()),
         }

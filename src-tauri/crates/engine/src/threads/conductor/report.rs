@@ -21,7 +21,7 @@ use crate::state::desk::{Desk, DeskError};
 use crate::state::ledger::{Reason, Totals};
 use crate::state::outlook::{self, Numbers};
 use crate::state::places::PlaceRow;
-use crate::state::problems::problem;
+use crate::state::problems::{clock, problem};
 
 /// What the ledger says of the folder.
 struct Counted {
@@ -117,7 +117,7 @@ impl Conductor {
             nowhere: settled.nowhere,
             held: mind.seen.held,
             busy: waiting > 0 || !settled.idle || (counted.arriving > 0 && settled.pending_down.keys == 0),
-            paused: mind.paused.clone(),
+            paused: mind.paused.as_ref().map(|until| until.as_deref().map(clock)),
             needs: mind
                 .problems
                 .list()
