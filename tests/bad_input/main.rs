@@ -8,4 +8,5 @@ mod account;
 mod disk;
 mod places;
 mod repositories;
+mod rules;
 mod unready;

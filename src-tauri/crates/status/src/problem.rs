@@ -76,6 +76,8 @@ pub enum ProblemCode {
     DeletionsHeld,
     /// Some things in the folder are not synced.
     NotSynced,
+    /// An expression that says what goes where cannot be read.
+    UnreadableRule,
     /// A part of the engine failed and is being restarted.
     Internal,
 }
