@@ -26,8 +26,8 @@ export class Api {
   addFolder(folder: string, description: string | null = null) {
     return this.done({ type: "addFolder", folder, description });
   }
-  cloneFolder(url: string, folder: string, description: string | null = null) {
-    return this.done({ type: "cloneFolder", url, folder, description });
+  cloneFolder(url: string, folder: string, place: string | null = null, description: string | null = null) {
+    return this.done({ type: "cloneFolder", url, folder, place, description });
   }
   removeFolder(folder: string) {
     return this.done({ type: "removeFolder", folder });

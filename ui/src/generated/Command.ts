@@ -32,6 +32,10 @@ url: string,
  */
 folder: string, 
 /**
+ * What that place is called here; `origin`, as git has it, when nothing is said.
+ */
+place: string | null, 
+/**
  * How others see this computer in it.
  */
 description: string | null, } | { "type": "removeFolder", 

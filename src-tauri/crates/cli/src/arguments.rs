@@ -34,6 +34,9 @@ pub(crate) enum Verb {
         url: String,
         /// Where to; must be empty or missing.
         dir: PathBuf,
+        /// What that place is called here (`origin`, as git has it, when nothing is said).
+        #[arg(long, value_name = "NAME")]
+        place: Option<String>,
         /// How others see this computer in it.
         #[arg(long)]
         description: Option<String>,

@@ -67,8 +67,8 @@ fn failed(json: bool, sentence: String, hint: &str) -> ExitCode {
 fn command(verb: Verb) -> anyhow::Result<Command> {
     Ok(match verb {
         Verb::Add { dir, description } => Command::AddFolder { folder: folder(&dir)?, description },
-        Verb::Clone { url, dir, description } => {
-            Command::CloneFolder { url: place(&url)?, folder: folder(&dir)?, description }
+        Verb::Clone { url, dir, place: name, description } => {
+            Command::CloneFolder { url: place(&url)?, folder: folder(&dir)?, place: name, description }
         }
         Verb::Remove { dir } => Command::RemoveFolder { folder: folder(&dir)? },
         Verb::Remote(RemoteVerb::Add { dir, name, what, contents }) => {

@@ -29,8 +29,8 @@ pub(crate) async fn run(engine: &Arc<Engine>, command: Command) -> Result<Reply,
         Command::AddFolder { folder, description } => {
             folders::add(engine, &absolute(&folder)?, description).await
         }
-        Command::CloneFolder { url, folder, description } => {
-            folders::clone(engine, &url, &absolute(&folder)?, description).await
+        Command::CloneFolder { url, folder, place, description } => {
+            folders::clone(engine, &url, &absolute(&folder)?, place, description).await
         }
         Command::RemoveFolder { folder } => folders::remove(engine, &absolute(&folder)?).await,
         Command::AddGitRemote { folder, name, url, contents } => {

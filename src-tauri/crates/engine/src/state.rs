@@ -1,5 +1,6 @@
 //! What the engine's threads share: a file each, with verbs, and no lock in sight outside.
 
+pub(crate) mod arrivals;
 pub mod board;
 pub mod changes;
 pub mod deletions;

@@ -32,6 +32,9 @@ pub enum Command {
         url: String,
         /// Where to; made when missing, must be empty.
         folder: String,
+        /// What that place is called here; `origin`, as git has it, when nothing is said.
+        #[serde(default)]
+        place: Option<String>,
         /// How others see this computer in it.
         description: Option<String>,
     },

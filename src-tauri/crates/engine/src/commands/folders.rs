@@ -50,15 +50,21 @@ fn make(path: &Path, setup: &Setup) -> Result<bool, CreateError> {
     }
 }
 
+/// What git calls the remote that a clone came from.
+const ORIGIN: &str = "origin";
+
 /// Gets an existing folder from a git remote: names and logs are here when this returns.
 pub(super) async fn clone(
     engine: &Arc<Engine>,
     url: &str,
     path: &Path,
+    place: Option<String>,
     description: Option<String>,
 ) -> Result<Reply, Failure> {
     let _turn = engine.changing.lock().await;
     not_watched(engine, path)?;
+    let place = place.unwrap_or_else(|| ORIGIN.to_owned());
+    remotes::check_name(&place)?;
     let existed = path.exists();
     let empty = !existed || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     if !empty {
@@ -70,7 +76,7 @@ pub(super) async fn clone(
     }
     let setup = setup(engine, description);
     let (top, from) = (path.to_owned(), url.to_owned());
-    let cloned = tokio::task::spawn_blocking(move || clone_blocking(&top, &from, &setup))
+    let cloned = tokio::task::spawn_blocking(move || clone_blocking(&top, &from, &place, &setup))
         .await
         .expect("cloning does not panic");
     if let Err(failure) = cloned {
@@ -86,15 +92,14 @@ pub(super) async fn clone(
     done(format!("{} is here; its files arrive now.", path.display()))
 }
 
-fn clone_blocking(path: &Path, url: &str, setup: &Setup) -> Result<(), Failure> {
-    const NAME: &str = "origin";
+fn clone_blocking(path: &Path, url: &str, place: &str, setup: &Setup) -> Result<(), Failure> {
     let failed = |sentence: String| fault(None, sentence, "Check the address, and that you may read there.");
     let git = Repository::init_to_fetch(path).map_err(|error| not_made(path, &error))?;
-    let remote = GitRemote::add(&git, NAME, url)
+    let remote = GitRemote::add(&git, place, url)
         .map_err(|error| failed(format!("{url} is no address of a repository: {error}.")))?;
     fetch::fetch(&git, &remote, &no_meter, &Cancel::new())
         .map_err(|error| failed(format!("{}.", chain(&error))))?;
-    let branch = tributary_repo::sync_branches::branch_at(&git, NAME)
+    let branch = tributary_repo::sync_branches::branch_at(&git, place)
         .map_err(|error| failed(format!("What {url} holds cannot be read: {error}.")))?
         .ok_or_else(|| failed(format!("{url} holds no folder yet: it has no branch.")))?;
     git.set_head(&format!("refs/heads/{branch}")).map_err(|error| failed(error.to_string()))?;
@@ -105,7 +110,7 @@ fn clone_blocking(path: &Path, url: &str, setup: &Setup) -> Result<(), Failure> 
     let desk = DeskHandle::new(Desk::open(path).map_err(|error| failed(format!("{}.", chain(&error))))?);
     let places = Places::default();
     let repositories = Repositories::new(path.into());
-    fetcher::merge_from(&desk, &repositories, &places, Some(NAME))
+    fetcher::merge_from(&desk, &repositories, &places, Some(place))
         .map_err(|error| remotes::not_merged(url, &error))?;
     desk.here(|desk| desk.index.write()).map_err(|error| failed(format!("{}.", chain(&error))))
 }

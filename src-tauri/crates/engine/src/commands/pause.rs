@@ -10,6 +10,7 @@ use super::{done, not_kept};
 use crate::config::Pause;
 use crate::engine::{Engine, now, pause_of};
 use crate::folder_facts::Ask;
+use crate::state::problems::clock;
 
 /// The hour of the morning at which "until tomorrow" ends.
 const MORNING: i8 = 6;
@@ -27,7 +28,7 @@ pub(crate) fn pause(
     };
     set(engine, folder, pause)?;
     done(match pause_of(pause, now()).flatten() {
-        Some(until) => format!("Paused until {until}."),
+        Some(until) => format!("Paused until {}.", clock(&until)),
         None => "Paused until you resume.".into(),
     })
 }

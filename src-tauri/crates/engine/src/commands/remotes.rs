@@ -321,7 +321,7 @@ pub(super) async fn confirm(engine: &Arc<Engine>, folder: &Path, name: String) -
 }
 
 /// A name that can be a section of git's configuration and a part of a ref.
-fn check_name(name: &str) -> Result<(), Failure> {
+pub(super) fn check_name(name: &str) -> Result<(), Failure> {
     let good = !name.is_empty()
         && name.len() <= MAX_NAME
         && !name.starts_with(['-', '.'])
