@@ -15,6 +15,7 @@ pub mod channel;
 mod connect;
 pub mod device;
 pub mod hints;
+pub mod ibb;
 pub mod login;
 pub mod session;
 mod wire;

@@ -17,6 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::account::{Account, DeviceTag, FullJid, Secret, Trust};
 use crate::hints::{Counter, DeviceState, ReceivedState};
+use crate::ibb::{self, Admission, Bytestream, Bytestreams, OpenError, Opening};
 use crate::login::{LoginFault, Mechanism};
 
 /// Events that may wait for the engine, before the session waits too.
@@ -119,6 +120,10 @@ pub struct Timeouts {
     pub first_pause: Duration,
     /// Longest pause between tries.
     pub longest_pause: Duration,
+    /// Any answer while blocks of a stream are under way.
+    pub stall: Duration,
+    /// Silence on a stream until the other client is asked whether it still has it.
+    pub quiet: Duration,
     /// Time online after which the pauses start small again.
     pub settled: Duration,
 }
@@ -129,6 +134,7 @@ pub struct Session {
     login: watch::Sender<Login>,
     publish: watch::Sender<Option<DeviceState>>,
     network: Arc<Notify>,
+    bytestreams: Bytestreams,
     state: watch::Receiver<ConnectionState>,
     stop: DropGuard,
     task: JoinHandle<()>,
@@ -146,6 +152,10 @@ struct Wishes {
     login: watch::Sender<Login>,
     publish: watch::Receiver<Option<DeviceState>>,
     network: Arc<Notify>,
+    openings: mpsc::Receiver<Opening>,
+    admission: Admission,
+    /// Rung by the handles of streams when they have work for the session.
+    bell: Arc<Notify>,
     stop: CancellationToken,
 }
 
@@ -162,10 +172,18 @@ pub fn start(
     let (state_now, state) = watch::channel(ConnectionState::Off);
     let network = Arc::new(Notify::new());
     let stop = CancellationToken::new();
-    let wishes =
-        Wishes { login: login.clone(), publish: to_publish, network: network.clone(), stop: stop.clone() };
+    let (bytestreams, openings) = ibb::streams();
+    let wishes = Wishes {
+        login: login.clone(),
+        publish: to_publish,
+        network: network.clone(),
+        openings,
+        admission: bytestreams.admission(),
+        bell: Arc::new(Notify::new()),
+        stop: stop.clone(),
+    };
     let task = tokio::spawn(task::run(wishes, timeouts, events, state_now));
-    (Session { login, publish, network, state, stop: stop.drop_guard(), task }, received)
+    (Session { login, publish, network, bytestreams, state, stop: stop.drop_guard(), task }, received)
 }
 
 impl Session {
@@ -198,6 +216,19 @@ impl Session {
     /// The connection's state now.
     pub fn state(&self) -> ConnectionState {
         self.state.borrow().clone()
+    }
+
+    /// Opens a stream of bytes to another client, through the server. Bare: see [`crate::channel`].
+    ///
+    /// # Errors
+    /// When there is none, see [`OpenError`].
+    pub async fn open_bytestream(&self, peer: &FullJid) -> Result<Bytestream, OpenError> {
+        self.bytestreams.open(peer).await
+    }
+
+    /// A handle that opens and accepts streams from other tasks.
+    pub fn bytestreams(&self) -> Bytestreams {
+        self.bytestreams.clone()
     }
 
     /// Says goodbye to the server and ends the task.
@@ -248,6 +279,8 @@ impl Default for Timeouts {
             deaf: Duration::from_secs(5),
             first_pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(300),
+            stall: Duration::from_secs(120),
+            quiet: Duration::from_secs(30),
             settled: Duration::from_secs(30),
         }
     }

@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod device;
 pub(crate) mod disco;
 pub(crate) mod headline;
+pub(crate) mod ibb;
 pub(crate) mod presence;
 pub(crate) mod pubsub;
 pub(crate) mod state;

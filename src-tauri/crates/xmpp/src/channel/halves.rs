@@ -82,16 +82,17 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
         self.write.flush().await.map_err(broken)
     }
 
-    /// Says that this direction ends, unless that was said, and closes the carrier when it has taken everything.
+    /// Says that this direction ends, unless that was said, and waits until the carrier has taken everything. The
+    /// carrier stays open: an in-band bytestream can only be closed in both directions at once, so it is closed by
+    /// dropping both halves of the channel when both directions have ended.
     ///
     /// # Errors
     /// [`ChannelError::Broken`] when the carrier is gone.
-    pub async fn close(mut self) -> Result<(), ChannelError> {
+    pub async fn end(&mut self) -> Result<(), ChannelError> {
         if !self.ended {
             self.send_one(&Frame::End).await?;
         }
-        self.drain().await?;
-        self.write.shutdown().await.map_err(broken)
+        self.flush().await
     }
 
     async fn send_one(&mut self, frame: &Frame) -> Result<(), ChannelError> {

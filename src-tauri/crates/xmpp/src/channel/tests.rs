@@ -70,12 +70,12 @@ proptest! {
             let ((mut to_bob, mut from_bob), (mut to_alice, mut from_alice)) = (near, far);
             let send = async {
                 to_bob.send(Frame::Data(there.clone())).await?;
-                to_bob.close().await
+                to_bob.end().await
             };
             let answer = async {
                 to_alice.send(Frame::Padding).await?;
                 to_alice.send(Frame::Data(back.clone())).await?;
-                to_alice.close().await
+                to_alice.end().await
             };
             let (_, _, got, answered) =
                 tokio::try_join!(send, answer, all_data(&mut from_alice), all_data(&mut from_bob)).unwrap();
@@ -97,7 +97,7 @@ proptest! {
                 for frame in &frames {
                     sender.send(frame.clone()).await?;
                 }
-                sender.close().await
+                sender.end().await
             };
             // The handshake passes as it is; then the wire is the attacker's.
             let altering = async {
@@ -170,7 +170,7 @@ async fn recorded_frames_do_not_fit_again() {
     let sending = async {
         let (mut sender, receiver) = pair.opens(near).await?;
         sender.send(Frame::Data(b"once".to_vec())).await?;
-        sender.close().await.map(|()| receiver)
+        sender.end().await.map(|()| receiver)
     };
     let replaying = async {
         let mut opening = [0; 2 + MESSAGE];
@@ -206,6 +206,6 @@ async fn a_frame_that_was_begun_is_not_lost_with_its_sender() {
         let first = receiver.next().await?;
         Ok::<_, ChannelError>((first, receiver.next().await?))
     };
-    let (_, came) = tokio::try_join!(sender.close(), rest).unwrap();
+    let (_, came) = tokio::try_join!(sender.end(), rest).unwrap();
     assert_eq!(came, (Some(large), Some(Frame::End)));
 }

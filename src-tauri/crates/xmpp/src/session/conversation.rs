@@ -20,6 +20,8 @@ use super::requests::{Purpose, Requests};
 use crate::account::{BareJid, DeviceTag, FullJid};
 use crate::hints::outbox::{Due, Outbox};
 use crate::hints::{self, DeviceState, ReceivedState};
+use crate::ibb::Opening;
+use crate::ibb::streams::{Pumped, Streams};
 use crate::wire::presence::Seen;
 use crate::wire::pubsub::Refusal;
 use crate::wire::state::State;
@@ -29,6 +31,9 @@ use crate::wire::{answer, disco, headline, presence, pubsub};
 const NODE_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 /// An own node this old is written again, lest another device takes us for gone.
 const NODE_REFRESH: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Places in the line's queue that streams leave to everything else.
+const RESERVED: usize = 256;
 
 /// What has to be done.
 #[derive(Debug)]
@@ -78,12 +83,21 @@ pub(crate) struct Conversation {
     /// The own node was set right in this session already.
     configured: bool,
     online: bool,
+    streams: Streams,
+    /// Stanzas that may still be put into the line's queue.
+    room: usize,
     acts: Vec<Act>,
 }
 
 impl Conversation {
     /// A conversation that has not begun.
-    pub(crate) fn new(account: BareJid, own: DeviceTag, reply: Duration, now: Instant) -> Conversation {
+    pub(crate) fn new(
+        account: BareJid,
+        own: DeviceTag,
+        reply: Duration,
+        streams: Streams,
+        now: Instant,
+    ) -> Conversation {
         Conversation {
             account,
             own,
@@ -93,6 +107,8 @@ impl Conversation {
             store: Store::Unknown,
             configured: false,
             online: false,
+            streams,
+            room: usize::MAX,
             acts: Vec::new(),
         }
     }
@@ -102,6 +118,7 @@ impl Conversation {
         self.online = true;
         self.store = Store::Unknown;
         self.configured = false;
+        self.streams.session_lost();
         self.requests.clear();
         self.outbox.fresh_session();
         for (jid, device) in self.devices.all_left() {
@@ -126,6 +143,28 @@ impl Conversation {
     pub(crate) fn resumed(&mut self, now: Now) {
         self.online = true;
         self.requests.extend(now.tick);
+        self.streams.resumed(now.tick);
+    }
+
+    /// Somebody here wants a stream to another client.
+    pub(crate) fn open_stream(&mut self, opening: Opening, now: Now) {
+        self.streams.open(opening, self.online, now.tick);
+    }
+
+    /// Lets the streams send what they can, with room in the line's queue for so many stanzas.
+    pub(crate) fn pump(&mut self, room: usize, now: Now) -> Pumped {
+        self.room = room;
+        if !self.online {
+            return Pumped::default();
+        }
+        let pumped = self.streams.pump(room.saturating_sub(RESERVED), now.tick);
+        self.send_streams();
+        pumped
+    }
+
+    fn send_streams(&mut self) {
+        let out = self.streams.take_out().into_iter().map(|stanza| Act::Send(Box::new(stanza)));
+        self.acts.extend(out);
     }
 
     /// The engine has a newer state.
@@ -135,7 +174,9 @@ impl Conversation {
 
     /// Says goodbye.
     pub(crate) fn leave(&mut self) {
+        self.streams.session_lost();
         if self.online {
+            self.send_streams();
             self.send(presence::unavailable());
         }
     }
@@ -188,6 +229,13 @@ impl Conversation {
     }
 
     fn iq(&mut self, iq: Iq, now: Now) {
+        if self.streams.iq(&iq, now.tick) {
+            return;
+        }
+        if self.room < RESERVED && !answer::is_own(iq.from(), &self.account) {
+            // Somebody asks faster than the server takes our answers: who floods is not answered.
+            return;
+        }
         if let Some(reply) = answer::to(&iq, &self.account, self.devices.known()) {
             self.send(reply);
             return self.caps_told(&iq, now);
@@ -281,6 +329,9 @@ impl Conversation {
     }
 
     fn presence(&mut self, presence: &Presence, now: Now) {
+        if let Some(gone) = presence::left(presence) {
+            self.streams.peer_gone(&gone);
+        }
         match presence::read(presence, &self.account, self.own) {
             Some(Seen::Here(jid, device)) => {
                 self.learn([device], now);

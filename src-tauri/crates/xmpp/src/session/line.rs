@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_xmpp::Stanza;
-use tokio_xmpp::stanzastream::{Connection, Event, StanzaStream, StreamEvent};
+use tokio_xmpp::stanzastream::{Connection, Event, StanzaStage, StanzaStream, StanzaToken, StreamEvent};
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::ping::Ping;
@@ -38,6 +38,8 @@ pub(crate) enum LineEvent {
     Proven(Mechanism),
     /// A stanza came.
     Stanza(Box<Stanza>),
+    /// There is room again, after [`Line::room`] had been asked while there was little.
+    Room,
 }
 
 /// The line. Its fields are dropped in their order, the stream before the slots.
@@ -57,6 +59,10 @@ pub(crate) struct Line {
     rebuilt: bool,
     bound: Option<FullJid>,
     probes: u64,
+    /// What was sent and may still be in the queue, oldest first.
+    queued: VecDeque<StanzaToken>,
+    /// Somebody waits for room in the queue.
+    crowded: bool,
 }
 
 type Attempt = Pin<Box<dyn Future<Output = Result<LoggedIn, LoginFault>> + Send>>;
@@ -98,6 +104,8 @@ impl Line {
             rebuilt: false,
             bound: None,
             probes: 0,
+            queued: VecDeque::new(),
+            crowded: false,
         }
     }
 
@@ -126,8 +134,25 @@ impl Line {
                     },
                 },
                 () = until(deadline) => self.deadline_passed(),
+                () = left(&mut self.queued), if self.crowded => {
+                    self.crowded = false;
+                    return LineEvent::Room;
+                }
             }
         }
+    }
+
+    /// How many stanzas the queue takes now without waiting.
+    pub(crate) fn room(&mut self) -> usize {
+        while self.queued.front().is_some_and(|token| token.state() != StanzaStage::Queued) {
+            self.queued.pop_front();
+        }
+        QUEUE_DEPTH.saturating_sub(self.queued.len())
+    }
+
+    /// Asks for [`LineEvent::Room`] as soon as something leaves the queue.
+    pub(crate) fn await_room(&mut self) {
+        self.crowded = true;
     }
 
     /// Sends a stanza. What is sent while the line is interrupted goes out when it is resumed.
@@ -136,7 +161,7 @@ impl Line {
         // task that used up its turn would seem to have a full queue.
         let sent = AssertUnwindSafe(tokio::task::unconstrained(self.stream.send(stanza)));
         match sent.catch_unwind().now_or_never() {
-            Some(Ok(_token)) => (),
+            Some(Ok(token)) => self.queued.push_back(token),
             // The end of the stream's events says it too, and leads to a new one.
             Some(Err(_)) => tracing::warn!("the stanza stream's worker ended"),
             None => self.rebuild("its queue is full"),
@@ -328,6 +353,7 @@ impl Line {
         tracing::debug!(why, "a new stanza stream");
         self.cut.cancel();
         (self.stream, self.slots) = new_stream();
+        self.queued.clear();
         self.phase = Phase::Idle;
         self.at_once = !std::mem::replace(&mut self.rebuilt, true);
         if self.bound.take().is_some() {
@@ -370,6 +396,14 @@ fn new_stream() -> (StanzaStream, mpsc::Receiver<Slot>) {
 
 fn asks_for_password(cause: &LoginCause) -> bool {
     matches!(cause, LoginCause::WrongPassword | LoginCause::Refused { .. })
+}
+
+/// Waits until the oldest stanza has left the queue, in whatever way.
+async fn left(queued: &mut VecDeque<StanzaToken>) {
+    if let Some(oldest) = queued.front_mut() {
+        // A token that is gone has left too.
+        let _ = oldest.wait_for(StanzaStage::Sent).await;
+    }
 }
 
 /// Sleeps until then, or for ever.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::conversation::{Act, Conversation, Now};
 use super::line::{Line, LineEvent, until};
 use super::{ConnectionState, SessionEvent, Timeouts, Wishes};
+use crate::ibb::streams::{Limits, Streams};
 
 /// Runs the session until it is stopped.
 pub(super) async fn run(
@@ -19,12 +20,19 @@ pub(super) async fn run(
     state: watch::Sender<ConnectionState>,
 ) {
     let account = wishes.login.borrow().account.clone();
-    let mut talk = Conversation::new(account.jid, account.device, timeouts.reply, Instant::now());
+    let limits = Limits { reply: timeouts.reply, stall: timeouts.stall, quiet: timeouts.quiet };
+    let streams = Streams::new(limits, wishes.admission, wishes.bell.clone());
+    let mut talk = Conversation::new(account.jid, account.device, timeouts.reply, streams, Instant::now());
     let mut line = Line::new(wishes.login.subscribe(), timeouts);
     let mut logins = wishes.login.subscribe();
     let stop = wishes.stop.clone();
     loop {
-        let come_back = talk.tick(now());
+        let own_due = talk.tick(now());
+        let pumped = talk.pump(line.room(), now());
+        if pumped.crowded {
+            line.await_room();
+        }
+        let come_back = [own_due, pumped.again].into_iter().flatten().min();
         let acts = talk.take_acts();
         let done = stop.run_until_cancelled(act(acts, &mut line, &events)).await;
         if done != Some(true) {
@@ -35,6 +43,8 @@ pub(super) async fn run(
             () = stop.cancelled() => break,
             event = line.next() => match event {
                 LineEvent::Stanza(stanza) => talk.stanza(*stanza, now()),
+                // The next turn uses it.
+                LineEvent::Room => (),
                 LineEvent::Proven(mechanism) => {
                     // Not a change that anybody has to act on, so nobody is woken.
                     wishes.login.send_if_modified(|login| {
@@ -60,6 +70,8 @@ pub(super) async fn run(
                     talk.publish(newest);
                 }
             }
+            Some(opening) = wishes.openings.recv() => talk.open_stream(opening, now()),
+            () = wishes.bell.notified() => (),
             () = wishes.network.notified() => line.network_changed(),
             () = until(come_back) => (),
         }

@@ -34,6 +34,12 @@ pub(crate) enum Seen {
     Gone(FullJid),
 }
 
+/// The client that a presence says goodbye for, whosever it is.
+pub(crate) fn left(presence: &Presence) -> Option<FullJid> {
+    let from = presence.from.clone().filter(|_| presence.type_ == Type::Unavailable);
+    from?.try_into_full().ok().map(FullJid)
+}
+
 /// Reads a presence. `None` for everything that is no device of `account`: people's chat programs, contacts,
 /// subscriptions (which are approved for nobody before there is pairing), our own echo.
 pub(crate) fn read(presence: &Presence, account: &BareJid, own: DeviceTag) -> Option<Seen> {
@@ -68,7 +74,7 @@ mod tests {
     #[test]
     fn ours_stays_out_of_the_chat() {
         let presence = available(OWN.parse().unwrap(), &BTreeSet::new());
-        insta::assert_snapshot!(super::super::text(presence), @"<presence xmlns='jabber:client'><show>xa</show><priority>-1</priority><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='https://github.com/tributary-sync/tributary' ver='i7svv3JN1qGOAO8L8+Q9lLGMTH0='/><device xmlns='urn:tributary:xmpp:0' tag='9f2c41d07a5be380'/></presence>");
+        insta::assert_snapshot!(super::super::text(presence), @"<presence xmlns='jabber:client'><show>xa</show><priority>-1</priority><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='https://github.com/tributary-sync/tributary' ver='9EP/XC8zUEvEc4qlhiU1aROvrjc='/><device xmlns='urn:tributary:xmpp:0' tag='9f2c41d07a5be380'/></presence>");
     }
 
     #[test]

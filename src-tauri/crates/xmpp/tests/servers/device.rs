@@ -24,14 +24,24 @@ pub struct Device {
 
 /// Alice's account at a server, as a new device, by the port where TLS is asked for.
 pub fn alice(server: &dyn XmppServer) -> Account {
-    let jid = format!("alice@{}", server.domain()).parse().expect("a proper address");
+    user(server, "alice")
+}
+
+/// Somebody's account at a server, as [`alice`].
+pub fn user(server: &dyn XmppServer, name: &str) -> Account {
+    let jid = format!("{name}@{}", server.domain()).parse().expect("a proper address");
     let server_place = Some(("127.0.0.1".to_owned(), server.starttls_port()));
     Account { server: server_place, trust: Trust::CaFile(server.ca().to_owned()), ..Account::new(jid) }
 }
 
 /// Time limits for a server that is near: only the tries are quicker than in the product.
 pub fn quick() -> Timeouts {
-    Timeouts { first_pause: Duration::from_millis(200), step: Duration::from_secs(10), ..Timeouts::default() }
+    Timeouts {
+        first_pause: Duration::from_millis(200),
+        step: Duration::from_secs(10),
+        quiet: Duration::from_secs(5),
+        ..Timeouts::default()
+    }
 }
 
 pub fn secret() -> Secret {
@@ -49,6 +59,11 @@ pub fn state(seq: u64, repository: &str, byte: u8) -> DeviceState {
 
 pub fn tips(byte: u8) -> Tips {
     Tips { branch: ObjectId::from_bytes(&[byte; 20]), annex: ObjectId::from_bytes(&[byte ^ 0xff; 20]) }
+}
+
+/// The account, but reached through another port of this machine.
+pub fn through(account: Account, port: u16) -> Account {
+    Account { server: Some(("127.0.0.1".to_owned(), port)), ..account }
 }
 
 impl Device {

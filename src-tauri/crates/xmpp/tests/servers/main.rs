@@ -7,3 +7,6 @@ mod device;
 mod faults;
 mod hints;
 mod login;
+mod slixmpp;
+mod streams;
+mod throughput;

@@ -19,7 +19,9 @@ impl Talk {
     fn begun() -> Talk {
         let tick = Instant::now();
         let account = "alice@p.test".parse().unwrap();
-        let it = Conversation::new(account, OWN.parse().unwrap(), REPLY, tick);
+        let limits = crate::ibb::streams::Limits { reply: REPLY, stall: REPLY, quiet: REPLY };
+        let streams = Streams::new(limits, Default::default(), Default::default());
+        let it = Conversation::new(account, OWN.parse().unwrap(), REPLY, streams, tick);
         let mut talk = Talk { it, now: Now { tick, clock: CLOCK } };
         talk.it.fresh("alice@p.test/trib-1".parse().unwrap(), talk.now);
         talk

@@ -1,0 +1,96 @@
+//! How fast an in-band bytestream is: against one block at a time, and under the rate limits that servers ship with.
+//!
+//! These take minutes and a quiet machine; `cargo xtask test --full` runs them.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tributary_testkit::need_all;
+use tributary_testkit::xmpp_servers::{Prosody, XmppServer};
+
+use crate::device::{Device, PASSWORD, user};
+use crate::slixmpp::{Peer, python};
+use crate::streams::{let_in, noise};
+
+const ACCOUNTS: [(&str, &str); 2] = [("alice", PASSWORD), ("bob", PASSWORD)];
+
+/// One stream of `length` bytes from Alice to Bob; gives the seconds it took.
+async fn one_stream(server: &dyn XmppServer, length: usize) -> f64 {
+    let mut alice = Device::start(user(server, "alice"));
+    let mut bob = Device::start(user(server, "bob"));
+    let ((alice_at, _), (bob_at, _)) = tokio::join!(alice.online(), bob.online());
+    let mut inbox = let_in(&bob.session.bytestreams(), &alice_at);
+    let mut near = alice.session.open_bytestream(&bob_at).await.expect("Bob lets Alice in");
+    let mut far = inbox.recv().await.expect("it arrives");
+    let bytes = noise(3, length);
+    let began = Instant::now();
+    let sending = async {
+        near.write_all(&bytes).await?;
+        near.shutdown().await
+    };
+    let mut got = Vec::with_capacity(length);
+    tokio::try_join!(sending, far.read_to_end(&mut got)).expect("all bytes pass");
+    let took = began.elapsed().as_secs_f64();
+    assert!(got == bytes, "equal");
+    alice.session.stop().await;
+    bob.session.stop().await;
+    took
+}
+
+/// A window is worth at least ten times the careful way of the standard, a block of 4,096 at a time, as slixmpp does.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn a_window_against_one_block_at_a_time() {
+    const LENGTH: usize = 2_000_000;
+    let Some(python) = python().filter(|_| need_all(Prosody::NEEDS)) else { return };
+    let server = Prosody::start_with("p.test", &ACCOUNTS, quiet());
+    let windowed = one_stream(&server, LENGTH).await;
+
+    let mut bob = Device::start(user(&server, "bob"));
+    let (bob_at, _) = bob.online().await;
+    let mut inbox = bob.session.bytestreams().accept(|_| true);
+    let mut careful = Peer::start(&python, &server, "alice", &["send", bob_at.as_str(), &LENGTH.to_string()]);
+    let mut stream = inbox.recv().await.expect("it is opened");
+    let mut got = Vec::new();
+    stream.read_to_end(&mut got).await.expect("it is closed cleanly");
+    let said = careful.says("sent").await;
+    let single: f64 = said.split(' ').next_back().and_then(|took| took.parse().ok()).expect("seconds");
+    let rate = |took: f64| LENGTH as f64 / took / 1000.0;
+    eprintln!(
+        "in-band over prosody, 2 MB: window {:.0} kB/s, one block at a time {:.0} kB/s, ratio {:.1}",
+        rate(windowed),
+        rate(single),
+        single / windowed
+    );
+    assert!(single / windowed >= 10.0, "windowed {windowed} s, one at a time {single} s");
+    bob.session.stop().await;
+}
+
+/// Under prosody's shipped limit of 10 kB/s at least 85 % of the bytes that may pass are blocks, base64 counted.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn under_a_rate_limit() {
+    const LENGTH: usize = 300_000;
+    const ALLOWED: f64 = 10_000.0;
+    if !need_all(Prosody::NEEDS) {
+        return;
+    }
+    let options = tributary_testkit::xmpp_servers::ProsodyOptions {
+        extra: r#"modules_enabled[#modules_enabled+1] = "limits""#,
+        ..quiet()
+    };
+    let server = Prosody::start_with("p.test", &ACCOUNTS, options);
+    let took = tokio::time::timeout(Duration::from_secs(120), one_stream(&server, LENGTH)).await;
+    let took = took.expect("a limit slows it down and never stops it");
+    let used = LENGTH as f64 * 4.0 / 3.0 / took / ALLOWED;
+    eprintln!(
+        "in-band over prosody as shipped: {:.1} kB/s, {:.0} % of the limit",
+        LENGTH as f64 / took / 1000.0,
+        used * 100.0
+    );
+    assert!(used >= 0.85, "{used}");
+}
+
+fn quiet() -> tributary_testkit::xmpp_servers::ProsodyOptions<'static> {
+    Default::default()
+}
