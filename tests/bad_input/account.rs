@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use tributary_testkit::xmpp_servers::{Prosody, ProsodyOptions, XmppServer};
-use tributary_testkit::{Finished, Sandbox, free_port, need_all};
+use tributary_testkit::{Finished, Sandbox, eventually, free_port, need_all, within};
 
-use crate::member::{Member, PASSWORD, USER, login, server, text};
+use crate::member::{LIMIT, Member, PASSWORD, USER, bare, login, server, text};
 
 /// The failed step and the sentence of a login that must fail.
 #[track_caller]
@@ -69,4 +69,83 @@ fn a_server_that_is_not_there_is_named() {
     let missing = sandbox.join("no such file");
     let refused = log_in(&["--server", &nobody, "--ca", text(&missing)]);
     assert_eq!(refused.code(), Some(1), "an authority that is not there is no authority: {refused}");
+}
+
+/// The problems that belong to no folder.
+fn problems(member: &Member) -> Vec<Value> {
+    member.node.json(["status"])["problems"].as_array().expect("a status lists its problems").clone()
+}
+
+/// Waits for the one problem of the account, which must be this one, and say what to do.
+#[track_caller]
+fn one_problem(member: &Member, code: &str) -> Value {
+    let found = within(LIMIT, || problems(member).into_iter().find(|problem| problem["code"] == code));
+    let Some(found) = found else { panic!("no problem {code}: {:#}", member.node.json(["status"])) };
+    assert_eq!(problems(member).len(), 1, "one cause is one problem: {:#?}", problems(member));
+    assert!(found["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "a hint helps: {found:#}");
+    found
+}
+
+/// Waits until the account is online and nothing is said of it any more.
+#[track_caller]
+fn solved(member: &Member) {
+    eventually(LIMIT, "the account is online again", || {
+        let status = member.node.json(["status"]);
+        (status["account"]["state"] == "online" && status["problems"] == Value::Array(vec![])).then_some(())
+    });
+}
+
+/// Two members of one folder with a hub in between; one of them online.
+fn pair(sandbox: &Sandbox, server: &Prosody) -> (Member, Member) {
+    let (hub, store) = (bare(sandbox, "hub.git"), sandbox.dir("store"));
+    let (a, b) = (Member::start(sandbox, "a"), Member::start(sandbox, "b"));
+    a.log_in(server).add().remote("hub", &[text(&hub)]).store(&store).write("one", "1").wait();
+    b.clone_from(&hub).store(&store).wait();
+    (a, b)
+}
+
+#[test]
+fn a_password_that_is_changed_on_the_server_is_asked_for_and_the_folders_go_on() {
+    if !need_all(Prosody::NEEDS) {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let mut server = server();
+    let (a, b) = pair(&sandbox, &server);
+    server.change_password(USER, "another");
+    let problem = one_problem(&a, "passwordRefused");
+    assert_eq!(
+        (problem["needsYou"].as_bool(), problem["action"].as_str()),
+        (Some(true), Some("enterPassword")),
+        "{problem:#}"
+    );
+    assert_eq!(a.node.json(["status"])["state"], "needsYou");
+    b.write("two", "2").wait();
+    eventually(LIMIT, "A looks by itself", || a.read("two"));
+
+    // The wrong one again changes nothing; the right one mends it.
+    let refused = login(&a.node, &server, "a third", server.ca());
+    assert_eq!(refused.code(), Some(1), "{refused}");
+    one_problem(&a, "passwordRefused");
+    login(&a.node, &server, "another", server.ca()).ok();
+    solved(&a);
+}
+
+#[test]
+fn a_certificate_that_is_over_later_is_refused_until_it_is_renewed() {
+    if !need_all(Prosody::NEEDS) {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let mut server = server();
+    let (a, b) = pair(&sandbox, &server);
+    server.change(ProsodyOptions { certificate_days: -1, ..ProsodyOptions::default() });
+    let problem = one_problem(&a, "certificateRefused");
+    assert_eq!(problem["needsYou"], true, "{problem:#}");
+    b.write("two", "2").wait();
+    eventually(LIMIT, "A looks by itself", || a.read("two"));
+
+    server.change(ProsodyOptions::default());
+    a.run(["sync"]);
+    solved(&a);
 }

@@ -10,3 +10,4 @@ mod places;
 mod repositories;
 mod rules;
 mod unready;
+mod watches;

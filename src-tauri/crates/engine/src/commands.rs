@@ -14,6 +14,7 @@ use std::time::Duration;
 use tributary_status::{Command, Event, Failure, FolderState, ProblemCode, Reply};
 
 use crate::engine::Engine;
+use crate::threads::account::AccountAsk;
 
 /// Does what a person wants.
 ///
@@ -89,7 +90,10 @@ fn status(engine: &Engine, folder: Option<&str>) -> Result<Reply, Failure> {
 fn sync(engine: &Engine, folder: Option<&str>) -> Result<Reply, Failure> {
     match folder {
         Some(folder) => engine.folder(&absolute(folder)?)?.sync(),
-        None => engine.folders.all().iter().for_each(|folder| folder.sync()),
+        None => {
+            engine.folders.all().iter().for_each(|folder| folder.sync());
+            engine.account.send(AccountAsk::TryNow).ok();
+        }
     }
     done("Looking everywhere now.")
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tributary_status::{AccountState, Problem, ProblemAction, ProblemCode};
 use tributary_xmpp::account::{Account, Secret};
@@ -28,6 +29,18 @@ use crate::state::problems::problem;
 /// First and longest pause before the keyring is asked again.
 const KEYRING_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
+/// Pause before a server whose certificate was refused, or that lacked something, is asked again: whoever runs it may
+/// have mended that meanwhile. A password is never tried again by itself.
+const SERVER_PAUSE: Duration = Duration::from_secs(600);
+
+/// Problems of a connection. There is one cause at a time.
+const CONNECTION_PROBLEMS: [ProblemCode; 4] = [
+    ProblemCode::PasswordRefused,
+    ProblemCode::CertificateRefused,
+    ProblemCode::ServerLacks,
+    ProblemCode::ServerUnreachable,
+];
+
 /// What the account thread is told.
 pub(crate) enum AccountAsk {
     /// Stay logged in as this account.
@@ -42,6 +55,8 @@ pub(crate) enum AccountAsk {
     FolderGone(PathBuf),
     /// The system's network changed.
     NetworkChanged,
+    /// A person wants what waits to be tried now.
+    TryNow,
 }
 
 /// The account thread's wiring.
@@ -67,6 +82,21 @@ struct Online {
     account: Box<Account>,
     session: Session,
     events: mpsc::Receiver<SessionEvent>,
+    /// When a server that was found wanting is asked again.
+    ask_again: Option<Instant>,
+}
+
+impl Online {
+    /// Tries to connect now, if it is not under way or done.
+    fn try_now(&mut self) {
+        self.ask_again = None;
+        if let ConnectionState::Retrying { .. }
+        | ConnectionState::NeedsTrust { .. }
+        | ConnectionState::ServerLacks { .. } = self.session.state()
+        {
+            self.session.network_changed();
+        }
+    }
 }
 
 /// Runs until told to stop.
@@ -78,6 +108,7 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
     let mut peers = BTreeMap::new();
     loop {
         let keyring_pause = waiting.as_ref().map(|(_, _, pause)| *pause);
+        let ask_again = online.as_ref().and_then(|online| online.ask_again);
         let event = async {
             match online.as_mut() {
                 Some(online) => online.events.recv().await,
@@ -87,6 +118,12 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
         let keyring = async {
             match keyring_pause {
                 Some(pause) => tokio::time::sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
+        let server = async {
+            match ask_again {
+                Some(at) => tokio::time::sleep_until(at).await,
                 None => std::future::pending().await,
             }
         };
@@ -122,10 +159,22 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
                         online.session.network_changed();
                     }
                 }
+                Some(AccountAsk::TryNow) => {
+                    if let Some((_, _, pause)) = &mut waiting {
+                        *pause = Duration::ZERO;
+                    }
+                    online.iter_mut().for_each(Online::try_now);
+                }
             },
+            () = server => online.iter_mut().for_each(Online::try_now),
             event = event => match event {
                 Some(event) => {
-                    let Some(now) = online.as_ref() else { continue };
+                    let Some(now) = online.as_mut() else { continue };
+                    if let SessionEvent::State(state) = &event {
+                        let wanting =
+                            matches!(state, ConnectionState::NeedsTrust { .. } | ConnectionState::ServerLacks { .. });
+                        now.ask_again = wanting.then(|| Instant::now() + SERVER_PAUSE);
+                    }
                     thread.take(event, now, &mut counters, &states, &mut peers).await;
                 }
                 None => online = None,
@@ -155,7 +204,7 @@ impl AccountThread {
         self.show(&account, AccountState::Connecting, "Connecting.", 0);
         let secret = Secret::new(password.expose().to_owned());
         let (session, events) = session::start((*account).clone(), secret, Timeouts::default());
-        Online { account, session, events }
+        Online { account, session, events, ask_again: None }
     }
 
     async fn log_out(&self, online: &mut Option<Online>, peers: &mut BTreeMap<String, ()>) {
@@ -164,14 +213,15 @@ impl AccountThread {
             online.session.stop().await;
             self.folders.tell_all(|| Ask::Channel(false));
         }
-        for code in [
-            ProblemCode::PasswordRefused,
-            ProblemCode::CertificateRefused,
-            ProblemCode::ServerLacks,
-            ProblemCode::ServerUnreachable,
-        ] {
-            self.board.clear(code);
-        }
+        self.clear_all_but(None);
+    }
+
+    /// Clears the problems of the connection, save one that is the cause now.
+    fn clear_all_but(&self, cause: Option<ProblemCode>) {
+        CONNECTION_PROBLEMS
+            .into_iter()
+            .filter(|code| Some(*code) != cause)
+            .for_each(|code| self.board.clear(code));
     }
 
     async fn kept_password(&self, account: &Account, store: &SecretStore) -> Option<Password> {
@@ -191,7 +241,7 @@ impl AccountThread {
                         ProblemCode::PasswordRefused,
                         "account",
                         sentence,
-                        "Enter it once more in the settings.",
+                        "Enter it once more in the settings, or say `trib xmpp login`.",
                     )
                 });
                 None
@@ -285,10 +335,16 @@ impl AccountThread {
         self.show(account, shown, &sentence, peers);
         if let Some((code, action)) = fault {
             let hint = match code {
-                ProblemCode::PasswordRefused => "Enter the right password in the settings.",
-                ProblemCode::CertificateRefused => "Check whom you are talking to before you trust it.",
+                ProblemCode::PasswordRefused => {
+                    "Enter the right password in the settings, or say `trib xmpp login`. Until then the folders look at \
+                     their places now and then."
+                }
+                ProblemCode::CertificateRefused => {
+                    "Ask who runs the server. It is tried again now and then, and when you log in anew."
+                }
                 _ => "Use an account on another server.",
             };
+            self.clear_all_but(Some(code));
             self.board.raise(Problem {
                 needs_you: true,
                 action: Some(action),
@@ -301,17 +357,11 @@ impl AccountThread {
             };
             let hint =
                 "It is tried again by itself. Until then the folders look at their places now and then.";
+            self.clear_all_but(Some(code));
             self.board.raise(problem(code, account.jid.as_str(), sentence, hint));
         }
         if shown == AccountState::Online {
-            for code in [
-                ProblemCode::PasswordRefused,
-                ProblemCode::CertificateRefused,
-                ProblemCode::ServerLacks,
-                ProblemCode::ServerUnreachable,
-            ] {
-                self.board.clear(code);
-            }
+            self.clear_all_but(None);
         } else if !matches!(state, ConnectionState::Suspended) {
             self.folders.tell_all(|| Ask::Channel(false));
         }

@@ -45,28 +45,8 @@ enum Seen {
 /// Runs until told to stop.
 pub(crate) async fn run(mut watcher: Watcher, stop: CancellationToken) {
     let (tell, mut seen) = mpsc::unbounded_channel();
-    let handler = move |event: notify::Result<notify::Event>| {
-        let seen = match event {
-            // Our own reading opens files all the time.
-            Ok(event) if matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write)) =>
-            {
-                return;
-            }
-            Ok(event) => Seen::Event(event),
-            Err(fault) => Seen::Fault(fault),
-        };
-        // The receiver is gone only when the watcher ends.
-        tell.send(seen).ok();
-    };
-    let eyes = RecommendedWatcher::new(handler, Config::default().with_follow_symlinks(false));
-    let mut eyes = match eyes {
-        Ok(eyes) => Some(eyes),
-        Err(fault) => {
-            watcher.raise_limit(&fault);
-            None
-        }
-    };
-    watcher.walk(&mut eyes, None).await;
+    let mut eyes = None;
+    watcher.walk_all(&mut eyes, &tell).await;
     loop {
         let blind = eyes.is_none();
         tokio::select! {
@@ -82,12 +62,30 @@ pub(crate) async fn run(mut watcher: Watcher, stop: CancellationToken) {
                 }
             }
             Some(number) = watcher.scans.recv() => {
-                watcher.walk(&mut eyes, None).await;
+                watcher.walk_all(&mut eyes, &tell).await;
                 watcher.facts.send(Fact::Scanned(number)).ok();
             }
-            () = tokio::time::sleep(WALK_PAUSE), if blind => watcher.walk(&mut eyes, None).await,
+            () = tokio::time::sleep(WALK_PAUSE), if blind => watcher.walk_all(&mut eyes, &tell).await,
         }
     }
+}
+
+/// Makes what hears of changes; it watches nothing yet.
+fn open_eyes(tell: mpsc::UnboundedSender<Seen>) -> notify::Result<RecommendedWatcher> {
+    let handler = move |event: notify::Result<notify::Event>| {
+        let seen = match event {
+            // Our own reading opens files all the time.
+            Ok(event) if matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write)) =>
+            {
+                return;
+            }
+            Ok(event) => Seen::Event(event),
+            Err(fault) => Seen::Fault(fault),
+        };
+        // The receiver is gone only when the watcher ends.
+        tell.send(seen).ok();
+    };
+    RecommendedWatcher::new(handler, Config::default().with_follow_symlinks(false))
 }
 
 impl Watcher {
@@ -150,6 +148,18 @@ impl Watcher {
             fault.needs_you = true;
             self.facts.send(Fact::Raise(fault)).ok();
         }
+    }
+
+    /// Walks the folder. One that could not be watched may be watched by now: it has fewer directories, other programs need
+    /// fewer watches, or a person raised the limit.
+    async fn walk_all(&mut self, eyes: &mut Option<RecommendedWatcher>, tell: &mpsc::UnboundedSender<Seen>) {
+        if eyes.is_none() {
+            match open_eyes(tell.clone()) {
+                Ok(opened) => *eyes = Some(opened),
+                Err(fault) => self.raise_limit(&fault),
+            }
+        }
+        self.walk(eyes, None).await;
     }
 
     /// Walks the folder, or what is below a directory of it: sets watches, and reports what is not as the index says.

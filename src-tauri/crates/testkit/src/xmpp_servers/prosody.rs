@@ -32,6 +32,7 @@ const MODULES: [&str; 14] = [
 #[derive(Debug)]
 pub struct Prosody {
     domain: String,
+    authority: Authority,
     ca: PathBuf,
     starttls_port: u16,
     direct_tls_port: u16,
@@ -83,27 +84,56 @@ impl Prosody {
         let dir =
             tempfile::Builder::new().prefix("tributary-prosody-").tempdir().expect("a temporary folder");
         let authority = Authority::new(dir.path());
-        let (certificate, key) =
-            authority.sign(options.certificate_for.unwrap_or(domain), options.certificate_days);
         let mut server = Prosody {
             domain: domain.to_owned(),
             ca: authority.file(),
+            authority,
             starttls_port: free_port(),
             direct_tls_port: free_port(),
             process: None,
             dir,
         };
-        server.configure(&certificate, &key, options);
+        server.configure(options);
         for (user, password) in accounts {
-            let mut command = Command::new("prosodyctl");
-            command.arg("--config").arg(server.config()).args(["register", user, domain, password]);
-            run(command).ok();
+            server.register(user, password);
         }
         server.restart();
         server
     }
 
-    fn configure(&self, certificate: &Path, key: &Path, options: ProsodyOptions<'_>) {
+    /// Gives an account another password, or makes it; ends the account's sessions.
+    ///
+    /// # Panics
+    ///
+    /// With its log when it does not come up again.
+    #[track_caller]
+    pub fn change_password(&mut self, user: &str, password: &str) {
+        self.kill();
+        self.register(user, password);
+        self.restart();
+    }
+
+    /// Goes on with some things different: another certificate, by the same authority.
+    ///
+    /// # Panics
+    ///
+    /// With its log when it does not come up again.
+    #[track_caller]
+    pub fn change(&mut self, options: ProsodyOptions<'_>) {
+        self.kill();
+        self.configure(options);
+        self.restart();
+    }
+
+    fn register(&self, user: &str, password: &str) {
+        let mut command = Command::new("prosodyctl");
+        command.arg("--config").arg(self.config()).args(["register", user, &self.domain, password]);
+        run(command).ok();
+    }
+
+    fn configure(&self, options: ProsodyOptions<'_>) {
+        let (certificate, key) =
+            self.authority.sign(options.certificate_for.unwrap_or(&self.domain), options.certificate_days);
         let dir = self.dir.path().display();
         let modules = MODULES.iter().filter(|name| !options.without.contains(name));
         let modules: Vec<String> = modules.map(|name| format!("{name:?}")).collect();
