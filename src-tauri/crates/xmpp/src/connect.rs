@@ -4,6 +4,7 @@
 //! "failed"; this one names the step and the cause. Source: RFC 6120 sections 3 and 5, XEP-0368 1.1.0.
 
 pub(crate) mod cut;
+pub(crate) mod prompt;
 pub(crate) mod resolve;
 pub(crate) mod tls;
 
@@ -25,6 +26,7 @@ use tokio_xmpp::xmlstream::{
 use xmpp_parsers::{ns, starttls};
 
 use self::cut::Cuttable;
+use self::prompt::Prompt;
 use self::resolve::{Place, TlsMode};
 use crate::account::{Account, BareJid};
 use crate::login::{Feature, LoginCause, LoginFault, LoginStep};
@@ -34,7 +36,7 @@ use crate::session::Timeouts;
 const ADDRESS_PAUSE: Duration = Duration::from_millis(250);
 
 /// The encrypted transport.
-pub(crate) type Transport = BufStream<TlsStream<Cuttable<TcpStream>>>;
+pub(crate) type Transport = BufStream<TlsStream<Cuttable<Prompt>>>;
 
 /// A stream on which the server's features come next.
 pub(crate) struct Connected {
@@ -90,7 +92,7 @@ async fn try_place(
 }
 
 /// Connects to whichever address answers first; the first failure is the one that is told.
-async fn race(addresses: Vec<std::net::SocketAddr>, place: &Place) -> Result<TcpStream, LoginFault> {
+async fn race(addresses: Vec<std::net::SocketAddr>, place: &Place) -> Result<Prompt, LoginFault> {
     let tries = addresses.into_iter().zip(0..).map(|(address, at)| {
         async move {
             tokio::time::sleep(ADDRESS_PAUSE * at).await;
@@ -104,12 +106,11 @@ async fn race(addresses: Vec<std::net::SocketAddr>, place: &Place) -> Result<Tcp
     };
     let (tcp, _) = future::select_ok(tries).await.map_err(unreachable)?;
     // Stanzas are small and each is waited for.
-    tcp.set_nodelay(true).map_err(unreachable)?;
-    Ok(tcp)
+    Prompt::new(tcp).map_err(unreachable)
 }
 
 async fn encrypt(
-    tcp: Cuttable<TcpStream>,
+    tcp: Cuttable<Prompt>,
     place: Place,
     account: &Account,
     timeouts: &Timeouts,
@@ -126,10 +127,10 @@ async fn encrypt(
 /// Asks on a plain stream for TLS. Whatever came after the server's consent is thrown away with the stream's
 /// buffer, so nobody can put something in front of the handshake.
 async fn ask_for_tls(
-    tcp: Cuttable<TcpStream>,
+    tcp: Cuttable<Prompt>,
     jid: &BareJid,
     timeouts: &Timeouts,
-) -> Result<Cuttable<TcpStream>, LoginFault> {
+) -> Result<Cuttable<Prompt>, LoginFault> {
     let lost = |error| broken(LoginStep::Tls, error);
     let stream = open(BufStream::new(tcp), jid, timeouts).await.map_err(lost)?;
     let (features, mut stream): (_, XmlStream<_, XmppStreamElement>) =

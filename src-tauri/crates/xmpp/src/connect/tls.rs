@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 
 use sasl::common::ChannelBinding;
 use sha2::{Digest, Sha256};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
@@ -23,6 +22,7 @@ use tokio_rustls::rustls::{
 };
 
 use super::cut::Cuttable;
+use super::prompt::Prompt;
 use super::resolve::{self, TlsMode};
 use crate::account::{Account, Fingerprint, Trust};
 use crate::login::{Distrust, LoginCause, LoginFault, LoginStep};
@@ -34,10 +34,10 @@ const BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
 /// Makes a transport secure, or says why the server's certificate is not believed.
 pub(crate) async fn handshake(
-    tcp: Cuttable<TcpStream>,
+    tcp: Cuttable<Prompt>,
     account: &Account,
     mode: TlsMode,
-) -> Result<(TlsStream<Cuttable<TcpStream>>, ChannelBinding), LoginFault> {
+) -> Result<(TlsStream<Cuttable<Prompt>>, ChannelBinding), LoginFault> {
     let fault = |cause| LoginFault { step: LoginStep::Certificate, cause };
     let domain = resolve::ascii(account.jid.domain())?;
     let name = ServerName::try_from(domain.clone()).map_err(|_| LoginFault {
@@ -219,7 +219,7 @@ fn distrust(refused: &TlsError) -> Distrust {
     }
 }
 
-fn binding(stream: &TlsStream<Cuttable<TcpStream>>) -> ChannelBinding {
+fn binding(stream: &TlsStream<Cuttable<Prompt>>) -> ChannelBinding {
     let (_, connection) = stream.get_ref();
     // RFC 9266 has the exporter for TLS 1.2 only where the extended master secret is in use, which rustls does
     // not tell; what is not bound is still proven by SCRAM.
