@@ -5,7 +5,12 @@
 //! itself.
 
 mod absences;
+mod at_rest;
+mod changes;
+mod company;
 mod kills;
 mod milestone;
+mod mixed_company;
+mod moved;
 mod replaced;
 mod scene;

@@ -1,25 +1,17 @@
 //! The milestone: real files with odd names, dropped into A, are bit-identical in B; edits, renames, deletions and
 //! both-sides changes too; and afterwards git and git-annex find nothing to object to.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
-
 use tributary_testkit::{
     AnnexVersion, Entry, OddFiles, Snapshot, annex_versions, newest_annex, older_annex, snapshot,
 };
 
-use crate::scene::{Point, Scene, Side, full};
+use crate::changes::change;
+use crate::scene::{Point, Scene, full};
 
 /// Files of the first set-up, and with `TRIBUTARY_FULL` of each.
 const FILES: usize = 2_000;
 /// Files of the others. The judge needs a quarter of a second for each file, all its looks taken together.
 const FEW_FILES: usize = 300;
-/// One in so many files is edited, moved, deleted, in each round. Fewer deletions than a person is asked about.
-const EVERY: usize = 25;
-/// What a moved file keeps of its name, so that the new one is not too long, bytes.
-const LONGEST_END: usize = 200;
 
 #[test]
 fn a_bare_repository_and_a_directory() {
@@ -56,8 +48,8 @@ fn milestone(point: Point, seed: u64, files: usize, judges: &[AnnexVersion]) {
     assert_eq!(written.len(), files, "every file has a name of its own");
     scene.arrives(&written);
 
-    for side in [a, b] {
-        change(side);
+    for (side, who) in [(a, "A"), (b, "B")] {
+        change(&side.folder, who);
         scene.arrives(&snapshot(&side.folder));
     }
 
@@ -69,39 +61,6 @@ fn milestone(point: Point, seed: u64, files: usize, judges: &[AnnexVersion]) {
     let all = snapshot(&a.folder);
     scene.arrives(&all);
     scene.judge(all.len(), judges);
-}
-
-/// Edits, renames, deletes and marks as executable some files; moves a folder, and adds a file.
-fn change(side: &Side) {
-    let paths: Vec<Vec<u8>> = snapshot(&side.folder).into_keys().collect();
-    let place = |path: &[u8]| side.folder.join(OsStr::from_bytes(path));
-    let who = side.folder.file_name().expect("a folder has a name").to_owned();
-    for some in paths.chunks(EVERY) {
-        let [edited, grown, renamed, deleted, marked, ..] = some else { break };
-        fs::write(place(edited), [b"edited in ", who.as_bytes()].concat()).expect("edit");
-        let mut content = fs::read(place(grown)).expect("read");
-        content.extend(b"and some more");
-        fs::write(place(grown), content).expect("edit");
-        fs::rename(place(renamed), place(&moved_by(&who, renamed))).expect("rename");
-        fs::remove_file(place(deleted)).expect("delete");
-        let mode = fs::metadata(place(marked)).expect("stat").permissions().mode();
-        fs::set_permissions(place(marked), fs::Permissions::from_mode(mode ^ 0o111)).expect("chmod");
-    }
-    let whole = fs::read_dir(&side.folder)
-        .expect("list")
-        .map(|entry| entry.expect("list"))
-        .find(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()) && entry.file_name() != ".git")
-        .expect("some of the files are in a folder");
-    fs::rename(whole.path(), side.folder.join(format!("folder of {}", who.display()))).expect("rename");
-    side.write(&format!("new/in/{}", who.display()), b"new");
-}
-
-/// Another name in the same folder. Its end stays, and with it the extension that is a part of the key: without that,
-/// git-annex would have another key for the same content when it looks at the file anew.
-fn moved_by(who: &OsStr, path: &[u8]) -> Vec<u8> {
-    let (folder, name) = path.split_at(path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1));
-    let end = &name[name.len().saturating_sub(LONGEST_END)..];
-    [folder, b"moved by ", who.as_bytes(), b" ", end].concat()
 }
 
 /// Changes the same file, and different ones, on both sides before either hears of the other.

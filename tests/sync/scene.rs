@@ -276,8 +276,9 @@ impl Side {
         fs::write(path, content).expect("a file can be written");
     }
 
+    /// Adds a remote: its name, then a URL or the parameters of a special remote.
     #[track_caller]
-    fn remote_add(&self, args: &[&str]) {
+    pub fn remote_add(&self, args: &[&str]) {
         let command = [OsStr::new("remote"), OsStr::new("add"), self.folder.as_os_str()];
         self.trib(command.into_iter().chain(args.iter().map(OsStr::new)));
     }

@@ -11,7 +11,7 @@ pub(crate) use keep::below;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -470,10 +470,22 @@ impl Conductor {
         }
     }
 
-    async fn write_index(&self, mind: &mut Mind) {
+    /// Writes git's index, and once more as soon as git can trust all of it. Whether it is written.
+    async fn write_index(&self, mind: &mut Mind) -> bool {
         mind.index_due = None;
-        match self.desk.with(|desk| desk.index.write()).await {
-            Ok(()) => mind.problems.clear(ProblemCode::Internal, "index"),
+        match self.desk.with(|desk| desk.index.write().map(|()| desk.index.settles_at())).await {
+            Ok(settles_at) => {
+                mind.problems.clear(ProblemCode::Internal, "index");
+                // Until then git would run its filter on files of this second, and git-annex's gives a file whose name
+                // has another extension than its key a new key.
+                let left = settles_at.and_then(|at| at.duration_since(SystemTime::now()).ok());
+                mind.index_due = left.map(|left| Instant::now() + left);
+                if left.is_none() {
+                    // All is quiet: what the work took is not needed for a while.
+                    tokio::task::spawn_blocking(tributary_repo::memory::give_back);
+                }
+                return true;
+            }
             Err(IndexError::Locked) => {
                 let repositories = self.repositories.clone();
                 tokio::task::spawn_blocking(move || repositories.clear_locks()).await.ok();
@@ -486,6 +498,7 @@ impl Conductor {
                 mind.index_due = Some(Instant::now() + 10 * INDEX_PAUSE);
             }
         }
+        false
     }
 
     async fn answer_waiters(&self, mind: &mut Mind) {
@@ -520,11 +533,8 @@ impl Conductor {
         if self.arriving().await > 0 || !self.inbox.is_empty() {
             return;
         }
-        if self.desk.with(|desk| desk.index.is_edited()).await {
-            self.write_index(mind).await;
-            if mind.index_due.is_some() {
-                return;
-            }
+        if self.desk.with(|desk| desk.index.is_edited()).await && !self.write_index(mind).await {
+            return;
         }
         self.put_up_status(mind).await;
         let (done, rest) =
