@@ -76,6 +76,7 @@ impl Engine {
     /// # Errors
     /// `Running` when another engine has the home; others when the home cannot be used.
     pub async fn start(home: Home) -> Result<Arc<Self>, EngineError> {
+        tributary_repo::memory::limit();
         let lock = home
             .lock()
             .map_err(|source| EngineError::Io { what: "the lock file", source })?

@@ -10,12 +10,13 @@ use tributary_formats::matcher::{self, Expression, Facts, ParseError, Vocabulary
 use tributary_formats::tree_path::TreePath;
 
 use crate::annex_branch::ReadError;
+use crate::attributes::AnnexAttributes;
 use crate::repository::Repository;
 
 /// The rules of one repository, read once: take them again when config.log or the git configuration changed.
-/// `.gitattributes` are looked up for each path.
+/// So are the directories that have `.gitattributes`.
 pub struct AddRules<'r> {
-    repo: &'r Repository,
+    attributes: AnnexAttributes<'r>,
     dotfiles: bool,
     /// `annex.largefiles` of the git configuration, which goes before the attribute.
     large_here: Option<Rule>,
@@ -59,7 +60,7 @@ impl<'r> AddRules<'r> {
             .unwrap_or_else(|| everywhere("annex.dotfiles").is_some_and(|value| is_true(&value)));
         let backend = here("annex.backend").and_then(|name| makeable(name.split_whitespace().next()?));
         Ok(AddRules {
-            repo,
+            attributes: AnnexAttributes::of(repo),
             dotfiles,
             large_here: here("annex.largefiles").map(|text| Rule::parse(&text)),
             large_everywhere: everywhere("annex.largefiles").map(|text| Rule::parse(&text)),
@@ -80,7 +81,7 @@ impl<'r> AddRules<'r> {
     pub fn by_rule(&self, file: Candidate<'_>) -> Option<bool> {
         let attribute = match &self.large_here {
             Some(_) => None,
-            None => self.repo.attribute(file.path, "annex.largefiles").map(|text| Rule::parse(&text)),
+            None => self.attributes.get(file.path, "annex.largefiles").map(|text| Rule::parse(&text)),
         };
         let rule = self.large_here.as_ref().or(attribute.as_ref()).or(self.large_everywhere.as_ref())?;
         Some(!self.is_kept_dotfile(file.path) && rule.matches(file))
@@ -89,7 +90,7 @@ impl<'r> AddRules<'r> {
     /// The backend for the file: its `annex.backend` attribute, else the configured one, else SHA256E. One whose keys
     /// cannot be made here is passed over.
     pub fn backend_for(&self, path: &TreePath) -> Backend {
-        let attribute = self.repo.attribute(path, "annex.backend").and_then(|name| makeable(&name));
+        let attribute = self.attributes.get(path, "annex.backend").and_then(|name| makeable(&name));
         attribute.unwrap_or_else(|| self.backend.clone())
     }
 

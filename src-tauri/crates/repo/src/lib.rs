@@ -3,6 +3,7 @@
 //! Blocking throughout: callers run it off their event loop. Alone in knowing git2.
 
 pub mod annex_branch;
+pub mod attributes;
 pub mod bare;
 pub mod cancel;
 mod closure;
@@ -17,6 +18,7 @@ pub mod journal;
 pub mod keysdb;
 pub mod large_files;
 pub mod lock;
+pub mod memory;
 pub mod merge;
 pub mod object_batch;
 pub mod place_in_tree;

@@ -139,9 +139,11 @@ impl ObjectBatch {
         sync: impl Fn(&File) -> io::Result<()>,
     ) -> Result<(), WriteError> {
         let odb = repo.odb()?;
-        // A look that does not read the directory of packs again: an object that another process packed a moment
-        // ago is written twice, which is harmless.
-        let is_new = |made: &&Made| !odb.exists_ext(made.oid, OdbLookupFlags::NO_REFRESH);
+        // An object that is there is written twice when another process packed it a moment ago, and in a large batch,
+        // where it costs less than to look for each: that is harmless.
+        let is_new = |made: &&Made| {
+            self.objects.len() > LOOSE_LIMIT || !odb.exists_ext(made.oid, OdbLookupFlags::NO_REFRESH)
+        };
         let new: Vec<&Made> = self.objects.iter().filter(is_new).collect();
         let objects = repo.commondir().join("objects");
         let dir = File::open(&objects)?;

@@ -9,6 +9,7 @@ use std::fs;
 use tributary_formats::tree_path::TreePath;
 use tributary_repo::Repository;
 use tributary_repo::large_files::{AddRules, Candidate};
+use tributary_repo::repository::Setup;
 use tributary_testkit::{Annex, newest_annex};
 
 /// Files with their sizes.
@@ -98,4 +99,25 @@ fn a_rule_that_cannot_be_read_keeps_contents_out_of_git() {
         let path = TreePath::new("f").unwrap();
         assert!(rules.is_large(Candidate { path: &path, size: 3 }));
     }
+}
+
+#[test]
+fn attributes_are_found_wherever_they_are_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let repo = Repository::create(
+        dir.path(),
+        &Setup { description: "here".to_owned(), filter_process: None, look_for_git_annex: false },
+    )
+    .unwrap();
+    let path = |name: &str| TreePath::new(name).unwrap();
+    let backend = |name: &str| AddRules::load(&repo).unwrap().backend_for(&path(name)).to_string();
+    assert_eq!(backend("a/b/c"), "SHA256E");
+    fs::create_dir_all(dir.path().join("a/b")).unwrap();
+    fs::write(dir.path().join("a/.gitattributes"), "* annex.backend=SHA1\n").unwrap();
+    assert_eq!(backend("a/b/c"), "SHA1", "in a directory above");
+    assert_eq!(backend("b"), "SHA256E", "and only there");
+    let info = repo.git_dir().join("info/attributes");
+    let before = fs::read_to_string(&info).unwrap_or_default();
+    fs::write(&info, before + "b annex.backend=MD5\n").unwrap();
+    assert_eq!(backend("b"), "MD5");
 }
