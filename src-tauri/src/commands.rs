@@ -4,15 +4,16 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tauri::{AppHandle, Runtime, State, WebviewWindow};
+use tauri::{Runtime, State, WebviewWindow};
 use tauri_plugin_dialog::{DialogExt, FileDialogBuilder, FilePath};
 use tokio::sync::oneshot;
 use tracing::warn;
 use tributary_status::{Command, Reply};
 
-use crate::files;
 use crate::link::Engine;
+use crate::points::Point;
 use crate::windows::Painted;
+use crate::{files, points};
 
 /// Carries out a wish in the engine.
 #[tauri::command]
@@ -44,28 +45,30 @@ pub fn suggestions() -> Suggestions {
 
 /// Lets the person choose a folder; nothing when they change their mind.
 #[tauri::command]
-pub async fn choose_folder<R: Runtime>(app: AppHandle<R>, start: String) -> Option<String> {
-    choose(&app, start, FileDialogBuilder::pick_folder).await
+pub async fn choose_folder<R: Runtime>(window: WebviewWindow<R>, start: String) -> Option<String> {
+    choose(&window, start, FileDialogBuilder::pick_folder).await
 }
 
 /// Lets the person choose a file; nothing when they change their mind.
 #[tauri::command]
-pub async fn choose_file<R: Runtime>(app: AppHandle<R>, start: String) -> Option<String> {
-    choose(&app, start, FileDialogBuilder::pick_file).await
+pub async fn choose_file<R: Runtime>(window: WebviewWindow<R>, start: String) -> Option<String> {
+    choose(&window, start, FileDialogBuilder::pick_file).await
 }
 
 type Chosen = Box<dyn FnOnce(Option<FilePath>) + Send>;
 
 async fn choose<R: Runtime>(
-    app: &AppHandle<R>,
+    window: &WebviewWindow<R>,
     start: String,
     pick: fn(FileDialogBuilder<R>, Chosen),
 ) -> Option<String> {
     let (chosen, answer) = oneshot::channel();
-    let mut dialog = app.dialog().file();
+    // Belongs to the window, so that it opens over it and stays there.
+    let mut dialog = window.dialog().file().set_parent(window);
     let start = PathBuf::from(start);
-    // A path that is still being typed: start from what is there of it.
-    if let Some(folder) = start.ancestors().find(|folder| folder.is_dir()) {
+    // A path that is still being typed: start from what is there of it; at home when nothing is.
+    let home = std::env::home_dir();
+    if let Some(folder) = start.ancestors().chain(home.as_deref()).find(|folder| folder.is_dir()) {
         dialog = dialog.set_directory(folder);
     }
     pick(
@@ -75,6 +78,14 @@ async fn choose<R: Runtime>(
         }),
     );
     answer.await.ok()??.into_path().ok()?.into_os_string().into_string().ok()
+}
+
+/// What a path means as the transfer point of a folder that is called `name`.
+#[tauri::command]
+pub async fn look_at_point(path: String, name: String) -> Result<Point, ()> {
+    // A share that hangs holds up this answer and nothing else.
+    let look = tauri::async_runtime::spawn_blocking(move || points::look(&path, &name));
+    Ok(look.await.expect("looking does not panic"))
 }
 
 /// Opens one of the synced folders in the file manager, and no other.

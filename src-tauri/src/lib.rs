@@ -6,6 +6,7 @@ mod events;
 mod files;
 mod link;
 mod notify;
+mod points;
 mod rendering;
 #[cfg(test)]
 mod testing;
@@ -62,6 +63,7 @@ pub fn run(start: Start) -> Result<()> {
             commands::suggestions,
             commands::choose_folder,
             commands::choose_file,
+            commands::look_at_point,
             commands::open_folder,
             commands::painted,
             commands::close_window,

@@ -4,7 +4,11 @@
 //! window through WebKit's own driver, the password with `secret-tool`. Pictures of every view are left in `shots/`
 //! beside the built program.
 
+mod account;
+mod first_run;
+mod preferences;
 mod shell;
 mod tray;
+mod views;
 mod web_driver;
 mod window;

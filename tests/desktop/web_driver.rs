@@ -22,7 +22,10 @@ const MOST_STOPS: usize = 60;
 /// Keys without a character.
 pub const TAB: char = '\u{E004}';
 pub const ENTER: char = '\u{E007}';
+pub const UP: char = '\u{E013}';
+pub const DOWN: char = '\u{E015}';
 pub const CONTROL: char = '\u{E009}';
+pub const SPACE: char = ' ';
 
 /// The window of a shell that the driver has started.
 pub struct Window {
@@ -95,6 +98,14 @@ impl Window {
             self.press(&TAB.to_string());
         }
         panic!("Tab does not lead to {label:?}, only to {seen:#?}");
+    }
+
+    /// Goes on with Tab to a line of text, and writes this in place of what is in it.
+    #[track_caller]
+    pub fn replace(&self, label: &str, text: &str) {
+        self.tab_to(label);
+        self.press_with_control('a');
+        self.press(text);
     }
 
     /// Waits until an element's text contains `wanted`.

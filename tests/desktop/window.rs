@@ -6,13 +6,13 @@ use std::path::Path;
 use tributary_testkit::xmpp_servers::{Prosody, XmppServer as _};
 use tributary_testkit::{Desktop, eventually, need_all};
 
+use crate::account;
 use crate::shell::{Computer, LIMIT, Other, Point};
-use crate::web_driver::{ENTER, TAB, Window};
+use crate::web_driver::{ENTER, Window};
 
 const USER: &str = "ann";
 const PASSWORD: &str = "correct-horse-7";
 const DOMAIN: &str = "desktop.example";
-const VIEWS: [&str; 6] = ["Overview", "Folders", "Computers & storage", "Transfers", "Problems", "Settings"];
 
 #[test]
 fn login_by_keyboard_and_a_look_at_each_view() {
@@ -56,22 +56,7 @@ fn login_by_keyboard_and_a_look_at_each_view() {
     eventually(LIMIT, "the file is here", || fs::read(computer.folder().join("from afar.txt")).ok());
     computer.settles();
 
-    for (number, view) in ('1'..).zip(VIEWS) {
-        window.press_with_control(number);
-        window.shows("h1", if view == "Overview" { "" } else { view });
-        window.shows("nav [aria-current]", view);
-        window.photograph(&format!("view-{}", view.to_lowercase().replace(" & ", "-")));
-    }
-    window.resize(380, 700);
-    for (number, view) in ('1'..).zip(VIEWS) {
-        window.press_with_control(number);
-        let overhang = "const main = document.querySelector('main');
-            return String(document.documentElement.scrollWidth - innerWidth) + ' ' +
-                String(main.scrollWidth - main.clientWidth)";
-        assert_eq!(window.script(overhang), "0 0", "{view} fits into 380 pixels");
-        window.shows("header", "Tributary");
-        window.photograph(&format!("narrow-{}", view.to_lowercase().replace(" & ", "-")));
-    }
+    window.look_at_each_view("light");
 }
 
 /// Sets up the account in the window: once with a wrong password, then with the right one.
@@ -81,17 +66,7 @@ fn log_in(computer: &Computer, window: &Window, prosody: &Prosody) {
     window.shows("h1", "Settings");
     window.tab_to("Set up an account");
     window.press(&ENTER.to_string());
-    eventually(LIMIT, "the form has the focus", || (window.focused() == "Address").then_some(()));
-    window.press(&format!("{USER}@{DOMAIN}{TAB}"));
-    assert_eq!(window.focused(), "Password");
-    window.press("wrong");
-    window.tab_to("Server and certificate");
-    window.press(&ENTER.to_string());
-    window.tab_to("Server, when");
-    window.press(&format!("127.0.0.1:{}", prosody.starttls_port()));
-    window.tab_to("File with");
-    window.press(prosody.ca().to_str().expect("a temporary folder's name is UTF-8"));
-    window.press(&ENTER.to_string());
+    account::fill_in(window, prosody, USER, "wrong");
     // The step that failed is named, and those before it have held.
     window.shows("form .result", "Certificate\nPassword refused");
     window.photograph("login-refused");

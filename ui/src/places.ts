@@ -41,6 +41,16 @@ export function placesOf(folders: FolderStatus[], byName = false): Place[] {
   return [...places.values()];
 }
 
+/** What a transfer point is called until a person calls it something else: its drive, share or server. */
+export function nameOf(url: string, otherwise: string): string {
+  const server = /^(?:ssh:\/\/)?(?:[^@/]+@)?([^/:]+)[:/]/.exec(url)?.[1];
+  const parts = url.split("/").filter(Boolean);
+  const from = !url.startsWith("/") ? server?.split(".")[0] : parts.at(parts.at(-1)?.endsWith(".git") ? -2 : -1);
+  // As places may be named; the engine has the last word.
+  const name = (from ?? "").replace(/[^\p{L}\p{N}_.-]+/gu, "-").replace(/^[-.]+|[-.]+$/g, "").slice(0, 40);
+  return name || otherwise;
+}
+
 /** Bytes a second to and from a place, all folders together. */
 export const speedOf = (place: Place, speeds: Record<string, number>): number =>
   place.uses.reduce((sum, use) => sum + (speeds[placeOf(use.folder.path, use.status.name)] ?? 0), 0);

@@ -5,11 +5,13 @@ import type { AccountState } from "./generated/AccountState";
 import type { FolderState } from "./generated/FolderState";
 import type { PlaceKind } from "./generated/PlaceKind";
 import type { ProblemAction } from "./generated/ProblemAction";
+import type { ProblemCode } from "./generated/ProblemCode";
 import type { ViewName } from "./backend";
 import { count, list } from "./format";
 
 const plural = (n: number, one: string, other: string) => `${count(n)} ${n === 1 ? one : other}`;
 const files = (n: number) => plural(n, "file", "files");
+const wait = (n: number) => (n === 1 ? "waits" : "wait");
 
 const views: Record<ViewName, string> = {
   overview: "Overview",
@@ -112,6 +114,11 @@ export const t = {
   notReached: "not reached",
   heardThrough: "heard of through the others",
 
+  next: {
+    title: "Next: your other computer",
+    text: "Start Tributary there, choose “I already use this on another computer”, and name this transfer point:",
+  },
+
   addFolder: "Add a folder…",
   noFolders: "No folder yet",
   noFoldersHint: "Choose a folder to keep the same on your computers.",
@@ -132,7 +139,7 @@ export const t = {
   hasNames: (place: string) => `${place} has all names`,
   lacks: (place: string, n: number) => `${place} still needs ${files(n)}`,
   awayNow: (place: string) => `${place} is not reached`,
-  lacksAway: (place: string, n: number) => `${place} is not reached; ${files(n)} wait for it`,
+  lacksAway: (place: string, n: number) => `${place} is not reached; ${files(n)} ${wait(n)} for it`,
   facts: {
     files: "Files",
     size: "Size",
@@ -150,7 +157,7 @@ export const t = {
   places: {
     none: "No other computer or storage yet",
     noneHint: "Add a transfer point that your computers can all reach: a drive, a network folder or a server you can log in to. It needs no program of ours.",
-    waiting: (n: number) => `${files(n)} wait for it`,
+    waiting: (n: number) => `${files(n)} ${wait(n)} for it`,
     holds: (has: number, wants: number) => (has >= wants ? `Has all ${files(wants)}` : `Has ${count(has)} of ${files(wants)}`),
     inFolder: (name: string) => `in ${name}`,
     remove: "Remove…",
@@ -176,7 +183,14 @@ export const t = {
   },
   placeName: "What you call it",
   placePath: "Transfer point on the drive or network folder",
-  placePathHint: "It is made when it is not there, in a folder that is.",
+  placePathHint: "A folder on the drive or share, such as /media/ann/stick. The transfer point is made in it.",
+  points: {
+    found: (path: string) => `A transfer point is there, and is used: ${path}`,
+    made: (path: string) => `It is made there: ${path}`,
+    missing: "That folder is not there. Is the drive plugged in?",
+    which: "Which of these is it?",
+    none: "No transfer point is there. Set the folder up on the other computer first.",
+  },
   placeUrl: "Address, such as ann@server.example:sync.git",
   storagePath: "Folder for the contents",
   keepContents: "Keep the files themselves there too",
@@ -194,7 +208,7 @@ export const t = {
 
   firstRun: {
     title: "Keep a folder the same on your computers",
-    intro: "Files go straight between your computers, or wait in a place of yours. Nothing of ours runs in the middle.",
+    intro: "They meet at a place of yours that each can reach: a drive, a share, a server. Nothing of ours runs in the middle.",
     step: (n: number) => `Step ${n} of 2`,
     folder: "Folder",
     how: "New, or known elsewhere",
@@ -203,12 +217,14 @@ export const t = {
     join: "I already use this on another computer",
     joinHint: "Gets the folder from the place where that computer leaves its changes.",
     joinUrl: "Transfer point that both reach",
-    joinUrlHint: "A path such as /media/ann/stick/sync.git, or ann@server.example:sync.git",
+    joinUrlHint: "A folder such as /media/ann/stick, or ann@server.example:sync.git",
     tell: "How do your computers hear of changes?",
     withAccount: "With an XMPP account",
     withAccountHint: "At once, from anywhere. Any account will do; it carries no files.",
     withoutAccount: "Only this network and drives",
     withoutAccountHint: "Places are looked at every now and then. You can add an account later.",
+    later: "Later",
+    amount: (n: number, size: string) => `${files(n)}, ${size}, will go there.`,
     go: "Continue",
     working: "Preparing the folder…",
     placeTitle: "Where should files wait when the other computer is off?",
@@ -245,12 +261,17 @@ export const t = {
     none: "Nothing is moving",
     noneHint: "Files appear here while they travel.",
     waitingTitle: "Waiting",
-    waitingFor: (n: number, place: string) => `${files(n)} wait for ${place}`,
+    waitingFor: (n: number, place: string) => `${files(n)} ${wait(n)} for ${place}`,
     arriving: (n: number) => `${files(n)} will arrive; the old version stays until then`,
     up: "Sending",
     down: "Receiving",
     total: (n: number) => `${files(n)} on the way`,
   },
+
+  /** Where the window has a button, what to do is said without the command line. */
+  hints: {
+    deletionsHeld: "Put them back here, or delete them everywhere. Nothing is deleted elsewhere until you say so.",
+  } as Partial<Record<ProblemCode, string>>,
 
   problems: {
     none: "No problems",
@@ -262,8 +283,8 @@ export const t = {
   },
 
   held: {
-    title: (n: number, folder: string) => `${files(n)} were deleted in ${folder}`,
-    text: "They are still on the other computers. Were they meant to go?",
+    title: (n: number, folder: string) => `${files(n)} ${n === 1 ? "was" : "were"} deleted in ${folder}`,
+    text: "They are still everywhere else. Were they meant to go?",
     restore: "Restore here",
     delete: "Delete everywhere",
     more: (n: number) => `and ${count(n)} more`,

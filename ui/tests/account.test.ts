@@ -97,7 +97,7 @@ describe("first run", () => {
     await screen.findByRole("navigation");
     expect(backend.asked.filter((c) => c.type !== "status").map((c) => c.type)).toEqual(["addFolder", "login", "addGitRemote"]);
     expect(backend.asked).toContainEqual({
-      type: "addGitRemote", folder: "/home/ann/Sync", name: "drive", url: "/media/ann/stick/Sync.git", contents: true,
+      type: "addGitRemote", folder: "/home/ann/Sync", name: "stick", url: "/media/ann/stick/Sync.git", contents: true,
     });
   });
 
@@ -110,6 +110,6 @@ describe("first run", () => {
     await user.type(screen.getByLabelText("Transfer point that both reach"), "/mnt/sync.git");
     await user.click(screen.getByRole("button", { name: "Continue" }));
     await screen.findByRole("navigation");
-    expect(backend.asked).toContainEqual({ type: "cloneFolder", url: "/mnt/sync.git", folder: "/home/ann/Sync", description: null });
+    expect(backend.asked).toContainEqual({ type: "cloneFolder", url: "/mnt/sync.git", folder: "/home/ann/Sync", place: "mnt", description: null });
   });
 });

@@ -1,7 +1,20 @@
 import { describe, expect, it } from "vitest";
 import { ago, baseName, left, progress, shortPath, size } from "../src/format";
+import { nameOf } from "../src/places";
 import { Speedometer, placeOf } from "../src/speed";
 import { scene } from "../src/backend/mock";
+
+describe("the name of a transfer point", () => {
+  it("is that of its drive, share or server", () => {
+    expect(nameOf("/media/ann/Samsung T7/Sync.git", "drive")).toBe("Samsung-T7");
+    expect(nameOf("/media/ann/stick/", "drive")).toBe("stick");
+    expect(nameOf("/Sync.git", "drive")).toBe("drive");
+    expect(nameOf("", "drive")).toBe("drive");
+    expect(nameOf("ann@server.example:sync.git", "server")).toBe("server");
+    expect(nameOf("ssh://ann@nas.local:2222/srv/sync.git", "server")).toBe("nas");
+    expect(nameOf("/media/ann/- .-/x.git", "drive")).toBe("drive");
+  });
+});
 
 describe("format", () => {
   it("writes sizes with two figures and the unit that fits", () => {

@@ -169,3 +169,30 @@ describe("keys", () => {
     expect(await screen.findByRole("heading", { level: 1, name: "Problems" })).toBeTruthy();
   });
 });
+
+describe("the next step", () => {
+  it("is the other computer, until one is known", async () => {
+    const { backend, live } = await open("upToDate", (b) => {
+      for (const folder of b.snapshot.folders) folder.places = folder.places.filter((p) => p.kind !== "computer");
+    });
+    expect(screen.getByRole("heading", { name: "Next: your other computer" })).toBeTruthy();
+    expect(screen.getByText("/mnt/server/sync.git")).toBeTruthy();
+    backend.snapshot.folders[0]?.places.push({ name: "desktop", kind: "computer", url: "", reachable: false, has: 0, wants: 0, waiting: 0 });
+    await live.refresh();
+    await waitFor(() => expect(screen.queryByRole("heading", { name: "Next: your other computer" })).toBeNull());
+  });
+});
+
+describe("where a transfer point is", () => {
+  it("is looked at while it is typed", async () => {
+    const { user } = await open("upToDate");
+    await go(user, /Folders/);
+    await user.click(within(screen.getByRole("article", { name: /Trip/ })).getByRole("button", { name: "Add a place…" }));
+    const path = screen.getByLabelText("Transfer point on the drive or network folder");
+    await user.type(path, "/media/ann/stick");
+    expect(await screen.findByText("It is made there: /media/ann/stick/Trip.git")).toBeTruthy();
+    expect((screen.getByLabelText("What you call it") as HTMLInputElement).value).toBe("stick");
+    await user.type(path, "/old.git");
+    expect(await screen.findByText("A transfer point is there, and is used: /media/ann/stick/old.git")).toBeTruthy();
+  });
+});

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tributary_status::{Event, NotificationSettings, ProblemCode, Snapshot};
+use tributary_status::{Event, NotificationSettings, Problem, ProblemCode, Snapshot};
 
 use crate::tray::folder_name;
 use crate::wish::{View, Wish};
@@ -154,7 +154,7 @@ impl Bubbles {
                     self.say(Note {
                         key: need_key(need),
                         summary: problem.sentence.clone(),
-                        body: problem.hint.clone(),
+                        body: advice(problem).into(),
                         category: "transfer.error",
                         urgency: NORMAL,
                         button: "Show",
@@ -186,6 +186,14 @@ impl Bubbles {
 
     fn withdraw(&mut self, key: String) {
         self.due.insert(key.clone(), Change::Withdraw(key));
+    }
+}
+
+/// What to do, for somebody who has a window: its button needs no command line.
+fn advice(problem: &Problem) -> &str {
+    match problem.code {
+        ProblemCode::DeletionsHeld => "Put them back, or delete them everywhere.",
+        _ => &problem.hint,
     }
 }
 

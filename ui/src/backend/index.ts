@@ -14,6 +14,16 @@ export interface Suggestions {
   computer: string;
 }
 
+/** What a path means as a transfer point. */
+export interface PointLook {
+  /** Whether a repository is there, could be made there, or not even the folder for it is there. */
+  kind: "found" | "new" | "missing";
+  /** Where the transfer point is, or would be made. */
+  path: string;
+  /** The repositories in the folder that was named. */
+  others: string[];
+}
+
 /** The views, in the order of the sidebar. The shell asks for one by name, such as from the tray's menu. */
 export const VIEWS = ["overview", "folders", "places", "transfers", "problems", "settings"] as const;
 export type ViewName = (typeof VIEWS)[number];
@@ -31,6 +41,8 @@ export interface Backend {
   chooseFolder(start: string): Promise<string | null>;
   /** The same for a file. */
   chooseFile(start: string): Promise<string | null>;
+  /** What a path means as the transfer point of a folder of this name; nothing is changed. */
+  lookAtPoint(path: string, name: string): Promise<PointLook>;
   /** Opens a synced folder in the file manager. */
   openFolder(folder: string): Promise<void>;
   /** Tells that the first picture is on the screen. */

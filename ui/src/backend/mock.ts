@@ -186,6 +186,11 @@ export function mock(name: string): MockBackend {
     suggestions: async () => ({ home: "/home/ann", folder: "/home/ann/Sync", computer: "laptop" }),
     chooseFolder: async () => "/media/ann/stick",
     chooseFile: async () => "/home/ann/ca.pem",
+    lookAtPoint: async (path, name) => {
+      if (path.includes("missing")) return { kind: "missing", path, others: [] };
+      if (path.endsWith(".git")) return { kind: "found", path, others: [] };
+      return { kind: "new", path: `${path}/${name}.git`, others: [] };
+    },
     openFolder: async () => {},
     painted: async () => {},
     close: async () => {},

@@ -3,7 +3,7 @@
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 import type { NumberedEvent } from "../generated/NumberedEvent";
-import type { Backend, Suggestions, ViewName } from ".";
+import type { Backend, PointLook, Suggestions, ViewName } from ".";
 
 export function shell(): Backend {
   return {
@@ -13,6 +13,7 @@ export function shell(): Backend {
     suggestions: () => invoke<Suggestions>("suggestions"),
     chooseFolder: (start) => invoke<string | null>("choose_folder", { start }),
     chooseFile: (start) => invoke<string | null>("choose_file", { start }),
+    lookAtPoint: (path, name) => invoke<PointLook>("look_at_point", { path, name }),
     openFolder: (folder) => invoke("open_folder", { folder }),
     painted: () => invoke("painted"),
     close: () => invoke("close_window"),

@@ -235,6 +235,80 @@ impl Desktop {
         run_within(command, CALL_LIMIT).ok();
     }
 
+    /// Puts a shell script on the session's `PATH`, before the machine's own program of that name.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be written.
+    #[track_caller]
+    pub fn add_program(&mut self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = self.sandbox.dir("bin");
+        let file = dir.join(name);
+        fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("our own folder can be written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("our own file can be changed");
+        let path = self.sandbox.env().get(OsStr::new("PATH")).cloned();
+        let path = path.or_else(|| std::env::var_os("PATH")).unwrap_or_default();
+        let others = std::env::split_paths(&path).filter(|other| *other != dir);
+        let path = std::env::join_paths(std::iter::once(dir.clone()).chain(others)).expect("no colon in it");
+        self.sandbox.set("PATH", path);
+    }
+
+    /// Chooses the notification that is on top, as with a click on it.
+    ///
+    /// # Panics
+    ///
+    /// When the notification daemon does not answer.
+    #[track_caller]
+    pub fn choose_notification(&self) {
+        self.run("dunstctl", &["action", "0"]).ok();
+    }
+
+    /// Takes all notifications from the screen.
+    ///
+    /// # Panics
+    ///
+    /// When the notification daemon does not answer.
+    #[track_caller]
+    pub fn close_notifications(&self) {
+        self.run("dunstctl", &["close-all"]).ok();
+    }
+
+    /// Waits until a window with this title is on the screen, and gives it the keyboard.
+    ///
+    /// # Panics
+    ///
+    /// With the titles of all windows when none comes.
+    #[track_caller]
+    pub fn await_window(&self, title: &str, limit: Duration) {
+        let search = ["search", "--onlyvisible", "--name", &format!("^{title}$")];
+        let deadline = Deadline::after(limit);
+        while !self.run("xdotool", &[&search[..], &["windowfocus", "--sync"]].concat()).success() {
+            let all = ["search", "--onlyvisible", "--name", ".", "getwindowname", "%@"];
+            assert!(!deadline.passed(), "no window {title:?}, but\n{}", self.run("xdotool", &all).text());
+        }
+    }
+
+    /// Types on the keyboard, for the window that has it.
+    ///
+    /// # Panics
+    ///
+    /// When the X server does not take it.
+    #[track_caller]
+    pub fn type_text(&self, text: &str) {
+        self.run("xdotool", &["type", "--", text]).ok();
+    }
+
+    /// Presses a key, by its X name (`Return`, `alt+F4`), for the window that has the keyboard.
+    ///
+    /// # Panics
+    ///
+    /// When the X server does not take it.
+    #[track_caller]
+    pub fn press_key(&self, key: &str) {
+        self.run("xdotool", &["key", key]).ok();
+    }
+
     /// The secret in the keyring with these attributes.
     #[track_caller]
     pub fn secret_lookup(&self, attributes: &[(&str, &str)]) -> Option<String> {
