@@ -16,6 +16,7 @@ Shows Tributary's window, or the one of the running program.
 
 #[allow(clippy::print_stdout)] // The answer to --help and --version belongs on standard output.
 fn main() -> ExitCode {
+    tributary_engine::memory::limit();
     let mut start = tributary_shell::Start::default();
     for argument in std::env::args_os().skip(1) {
         match argument.to_str() {

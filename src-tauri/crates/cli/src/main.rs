@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     if let Verb::FilterProcess = arguments.verb {
         return filter::run();
     }
+    tributary_engine::memory::limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("tributary").build();
     let runtime = match runtime {
         Ok(runtime) => runtime,

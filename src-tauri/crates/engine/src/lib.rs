@@ -27,3 +27,4 @@ mod threads;
 pub use engine::Engine;
 pub use home::Home;
 pub use host::{Link, open_or_join};
+pub use tributary_repo::memory;

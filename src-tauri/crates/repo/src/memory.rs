@@ -1,7 +1,8 @@
 //! Memory: limits for what libgit2 keeps, and giving back what a storm of work left behind.
 //!
 //! Both settle for the whole process. Left alone, libgit2 keeps up to 256 MiB of objects that it read and maps packs as
-//! a whole, and glibc keeps what was freed for the next storm: tens of MiB that a program in the tray should not hold.
+//! a whole, and glibc has a heap for each thread and keeps there what was freed: tens of MiB that a program in the tray
+//! should not hold.
 #![allow(unsafe_code)]
 
 use std::sync::Once;
@@ -10,16 +11,23 @@ use std::sync::Once;
 const CACHE: libc::ssize_t = 4 << 20;
 
 /// What of packs is mapped at a time, bytes, and in pieces of what size.
-const MAPPED: (usize, usize) = (8 << 20, 1 << 20);
+const MAPPED: (usize, usize) = (4 << 20, 512 << 10);
 
 /// Freed memory that is worth giving back, bytes.
 #[cfg(target_env = "gnu")]
 const WORTH_TRIMMING: usize = 4 << 20;
 
-/// Limits what libgit2 keeps. To be called before the first repository is opened; later calls do nothing.
+/// Limits what libgit2 and the allocator keep. To be called at the very start, before there are threads; later calls do
+/// nothing.
 pub fn limit() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        // One heap instead of one for each thread: measured after 10,000 files, half the memory and no more time.
+        #[cfg(target_env = "gnu")]
+        // SAFETY: takes two integers, and locks what it changes.
+        unsafe {
+            libc::mallopt(libc::M_ARENA_MAX, 1);
+        }
         // SAFETY: these write plain integers that libgit2 reads when it opens a pack or caches an object. They ask to
         // be called while no other thread does; here no repository is open yet, and `Once` keeps the calls apart.
         let set = unsafe {
