@@ -9,5 +9,7 @@ mod disk;
 mod places;
 mod repositories;
 mod rules;
+mod stopping;
 mod unready;
+mod usage;
 mod watches;

@@ -65,7 +65,7 @@ pub(crate) enum Verb {
         /// The folder.
         dir: PathBuf,
         /// Give up after this many seconds.
-        #[arg(long, value_name = "S")]
+        #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = time_limit)]
         timeout: Option<f64>,
     },
     /// Look everywhere now.
@@ -206,7 +206,18 @@ fn seconds(text: &str) -> Result<u64, String> {
         _ => return Err("a number with s, m, h or d, such as 30m".into()),
     };
     let number: u64 = number.parse().map_err(|_| "a number with s, m, h or d, such as 30m".to_owned())?;
-    number.checked_mul(factor).ok_or_else(|| "too long".to_owned())
+    match number.checked_mul(factor) {
+        Some(0) => Err("no time at all".into()),
+        Some(seconds) => Ok(seconds),
+        None => Err("too long".into()),
+    }
+}
+
+/// Seconds, with a fraction if need be.
+fn time_limit(text: &str) -> Result<f64, String> {
+    let seconds =
+        text.parse().ok().filter(|seconds| std::time::Duration::try_from_secs_f64(*seconds).is_ok());
+    seconds.ok_or_else(|| "a number of seconds, such as 30 or 0.5".to_owned())
 }
 
 #[cfg(test)]
@@ -221,10 +232,19 @@ mod tests {
     }
 
     #[test]
+    fn a_time_limit_is_a_number_of_seconds() {
+        assert_eq!((time_limit("30"), time_limit("0.5")), (Ok(30.0), Ok(0.5)));
+        for wrong in ["-1", "abc", "NaN", "inf", "1e300", "30s"] {
+            assert!(time_limit(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn lengths_have_units() {
         assert_eq!(seconds("30m"), Ok(1800));
         assert_eq!(seconds("45"), Ok(45));
         assert!(seconds("m").is_err());
+        assert!(seconds("0").is_err(), "a pause that is over is none");
         assert!(seconds("3 weeks").is_err());
         assert!(seconds("99999999999999999999d").is_err());
     }

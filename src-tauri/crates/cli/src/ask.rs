@@ -8,12 +8,14 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
 use tokio::sync::broadcast::error::RecvError;
 use tributary_engine::Home;
 use tributary_engine::client::{Client, ClientError};
 use tributary_status::{Command, Failure, HeldAnswer, PauseLength, Reply};
 
-use crate::arguments::{RemoteVerb, Verb, XmppVerb};
+use crate::arguments::{Arguments, RemoteVerb, Verb, XmppVerb};
 use crate::{login, show};
 
 /// Asks, shows, and says how it went.
@@ -21,7 +23,10 @@ pub(crate) async fn run(verb: Verb, json: bool) -> ExitCode {
     let watch = matches!(verb, Verb::Status { watch: true, .. });
     let command = match command(verb) {
         Ok(command) => command,
-        Err(error) => return failed(json, format!("{error:#}."), "`trib --help` shows how."),
+        Err(error) => match error.downcast::<clap::Error>() {
+            Ok(usage) => usage.exit(),
+            Err(error) => return failed(json, format!("{error:#}."), "Nothing was changed."),
+        },
     };
     let client = match connect().await {
         Ok(client) => client,
@@ -60,7 +65,17 @@ async fn connect() -> anyhow::Result<Client> {
     Ok(Client::connect(&home.socket()).await?)
 }
 
+/// Wrong usage that the table of arguments alone cannot see: exit code 2, as for all other.
+pub(crate) fn usage(said: &str) -> anyhow::Error {
+    Arguments::command().error(ErrorKind::ArgumentConflict, said).into()
+}
+
 fn failed(json: bool, sentence: String, hint: &str) -> ExitCode {
+    // Causes begin in lower case, sentences do not.
+    let sentence = match sentence.split_at_checked(1) {
+        Some((first, rest)) => first.to_ascii_uppercase() + rest,
+        None => sentence,
+    };
     show::reply(&Reply::Failed { failure: Failure { code: None, sentence, hint: hint.into() } }, json)
 }
 
@@ -113,15 +128,18 @@ fn remote(folder: String, name: String, what: &[String], contents: bool) -> anyh
     let special =
         what.iter().any(|word| word.starts_with("type=")) || what.iter().all(|word| is_parameter(word));
     if !special {
-        let [url] = what else { bail!("a git remote has one URL") };
+        let [url] = what else {
+            return Err(usage("a git remote has one URL, a special remote `type=T key=value…`"));
+        };
         return Ok(Command::AddGitRemote { folder, name, url: place(url)?, contents });
     }
     if contents {
-        bail!("--contents is for git remotes; a special remote holds contents anyway");
+        return Err(usage("--contents is for git remotes; a special remote holds contents anyway"));
     }
     let mut parameters = BTreeMap::new();
     for word in what {
-        let (key, value) = word.split_once('=').with_context(|| format!("{word:?} is not key=value"))?;
+        let (key, value) =
+            word.split_once('=').ok_or_else(|| usage(&format!("{word:?} is not key=value")))?;
         let value = if key == "directory" { place(value)? } else { value.to_owned() };
         parameters.insert(key.to_owned(), value);
     }

@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tributary_engine::engine::EngineError;
 use tributary_engine::{Engine, Home};
 
 /// The log may be made to say more by `TRIBUTARY_LOG`, in the words of tracing's filters.
@@ -23,7 +24,11 @@ pub(crate) async fn run() -> ExitCode {
     match try_run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("trib: {error:#}");
+            let hint = match error.downcast_ref::<EngineError>() {
+                Some(EngineError::Running) => "`trib status` shows how it is doing; a home has one engine.",
+                _ => "Look at the folder that TRIBUTARY_HOME names, or ~/.config and ~/.local/state.",
+            };
+            eprintln!("trib: {error:#}.\n{hint}");
             ExitCode::FAILURE
         }
     }

@@ -9,6 +9,7 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use tributary_status::{Command, KeyringChoice, LoginForm, SecretSource};
 
 use crate::arguments::Keyring;
+use crate::ask::usage;
 
 /// Longest password that is read, bytes.
 const MAX_PASSWORD: u64 = 4096;
@@ -57,12 +58,13 @@ fn from_program(command: &str) -> anyhow::Result<String> {
         .spawn()
         .context("the password command could not be started")?;
     let output = child.stdout.take().context("the password command has no output")?;
-    let password = from_reader(&mut std::io::BufReader::new(output))?;
+    let password = from_reader(&mut std::io::BufReader::new(output));
+    // Why it failed comes first: then it printed nothing, or half of it.
     let status = child.wait()?;
     if !status.success() {
         bail!("the password command failed ({status})");
     }
-    Ok(password)
+    password
 }
 
 /// All that is there, less one trailing newline.
@@ -85,7 +87,9 @@ fn from_reader(reader: &mut dyn std::io::BufRead) -> anyhow::Result<String> {
 fn from_terminal(jid: &str) -> anyhow::Result<String> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        bail!("no password: say --password-stdin or --password-command, or run it in a terminal");
+        return Err(usage(
+            "no password: say --password-stdin or --password-command, or run it in a terminal",
+        ));
     }
     write!(std::io::stderr(), "Password of {jid}: ")?;
     let before = tcgetattr(&stdin)?;

@@ -109,7 +109,11 @@ fn text(reply: &Reply) -> String {
 }
 
 fn status(snapshot: &Snapshot) -> String {
-    let mut text = format!("{}\n", snapshot.sentence);
+    // One folder says the same as the whole.
+    let mut text = match snapshot.folders.as_slice() {
+        [only] if only.sentence == snapshot.sentence => String::new(),
+        _ => format!("{}\n", snapshot.sentence),
+    };
     for folder in &snapshot.folders {
         text += &folder_text(folder);
     }

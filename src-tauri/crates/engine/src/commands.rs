@@ -26,7 +26,7 @@ pub(crate) async fn run(engine: &Arc<Engine>, command: Command) -> Result<Reply,
         tokio::time::timeout(STARTING, engine.folders_started()).await.ok();
     }
     match command {
-        Command::Status { folder } => status(engine, folder.as_deref()),
+        Command::Status { folder } => status(engine, folder.as_deref()).await,
         Command::AddFolder { folder, description } => {
             folders::add(engine, &absolute(&folder)?, description).await
         }
@@ -72,7 +72,18 @@ pub(crate) async fn run(engine: &Arc<Engine>, command: Command) -> Result<Reply,
     }
 }
 
-fn status(engine: &Engine, folder: Option<&str>) -> Result<Reply, Failure> {
+/// What was done before is in the status that is asked for; a folder that is busy this long shows its last one.
+const REFRESH: Duration = Duration::from_secs(2);
+
+async fn status(engine: &Engine, folder: Option<&str>) -> Result<Reply, Failure> {
+    let asked: Vec<_> = engine.folders.all().iter().map(|folder| folder.refresh()).collect();
+    let all = async {
+        for answer in asked {
+            // One that was stopped meanwhile shows what is on the board.
+            answer.await.ok();
+        }
+    };
+    tokio::time::timeout(REFRESH, all).await.ok();
     let mut snapshot = engine.snapshot();
     if let Some(folder) = folder {
         let path = absolute(folder)?;
@@ -137,13 +148,15 @@ fn not_settled(engine: &Engine, path: &Path, seconds: f64) -> Failure {
         _ => status.sentence.trim_end_matches('.').to_owned(),
     };
     let first = status.problems.first();
+    let otherwise = match status.state {
+        FolderState::Paused => "`trib resume` lets it go on.",
+        _ => "`trib status` says what is on its way.",
+    };
     Failure {
         code: first.map(|problem| problem.code),
         sentence: format!("Not settled after {seconds} s: {reason}."),
-        hint: first.map_or_else(
-            || "`trib status` says what is on its way.".into(),
-            |problem| format!("{} {}", problem.sentence, problem.hint),
-        ),
+        hint: first
+            .map_or_else(|| otherwise.into(), |problem| format!("{} {}", problem.sentence, problem.hint)),
     }
 }
 

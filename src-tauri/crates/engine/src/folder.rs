@@ -35,6 +35,13 @@ impl Folder {
         self.tell(Ask::PlacesChanged);
     }
 
+    /// Puts up the status, if it is older than what was done before this.
+    pub(crate) fn refresh(&self) -> oneshot::Receiver<()> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Ask::Status(reply));
+        answer
+    }
+
     /// Answers when everything is settled. The answer is lost when the folder stops.
     pub(crate) fn wait(&self) -> oneshot::Receiver<Reply> {
         let (reply, answer) = oneshot::channel();

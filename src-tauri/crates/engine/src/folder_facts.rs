@@ -67,6 +67,8 @@ pub(crate) enum Fact {
 pub(crate) enum Ask {
     /// Look everywhere now.
     Sync,
+    /// Put up the status, if it is older than what was told before this.
+    Status(oneshot::Sender<()>),
     /// Answer when everything is settled.
     Wait(oneshot::Sender<Reply>),
     /// The remotes were changed in the configuration: read them again.

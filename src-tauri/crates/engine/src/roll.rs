@@ -115,6 +115,7 @@ pub(crate) async fn start_folder(
         facts: facts.clone(),
         apply: apply.clone(),
         cancel: cancel.clone(),
+        stop: stop.clone(),
         shared: Arc::default(),
     };
     let dropper = Dropper { transferrer: transferrer.clone(), recorder: recorder.clone() };

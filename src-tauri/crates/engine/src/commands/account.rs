@@ -102,30 +102,34 @@ pub(crate) fn connect_kept(engine: &Arc<Engine>, config: &Config) {
 }
 
 fn account_of(config: &AccountConfig, tag: &str) -> Result<Account, Failure> {
-    let wrong = |what: &str| fault(None, format!("{what}."), "Enter the account again in the settings.");
+    let wrong = |what: &str, hint: &str| fault(None, format!("{what}."), hint);
+    let server_hint = "Give it as HOST:PORT, such as xmpp.example.org:5222.";
     let server = match &config.server {
         None => None,
         Some(text) => {
-            let (host, port) =
-                text.rsplit_once(':').ok_or_else(|| wrong("The server is not given as HOST:PORT"))?;
-            let port = port.parse().map_err(|_| wrong("The server's port is no number"))?;
+            let (host, port) = text
+                .rsplit_once(':')
+                .ok_or_else(|| wrong("The server is not given as HOST:PORT", server_hint))?;
+            let port = port.parse().map_err(|_| wrong("The server's port is no number", server_hint))?;
             Some((host.trim_matches(['[', ']']).to_owned(), port))
         }
     };
     let trust = match (&config.pin, &config.ca_file) {
-        (Some(pin), _) => Trust::Pinned(
-            Fingerprint::from_str(pin).map_err(|_| wrong("The certificate's fingerprint is none"))?,
-        ),
+        (Some(pin), _) => Trust::Pinned(Fingerprint::from_str(pin).map_err(|_| {
+            wrong("That is no fingerprint of a certificate", "Give its SHA-256, in 64 hexadecimal digits.")
+        })?),
         (None, Some(file)) => Trust::CaFile(file.clone()),
         (None, None) => Trust::SystemRoots,
     };
     Ok(Account {
-        jid: BareJid::from_str(&config.jid).map_err(|_| wrong("The account's address is none"))?,
+        jid: BareJid::from_str(&config.jid)
+            .map_err(|_| wrong("That is no account address", "It looks like name@server."))?,
         server,
         trust,
         allow_plain: false,
         strongest: config.strongest_mechanism.as_deref().and_then(Mechanism::from_name),
-        device: DeviceTag::from_str(tag).map_err(|_| wrong("This device's tag is none"))?,
+        device: DeviceTag::from_str(tag)
+            .map_err(|_| wrong("This device's tag cannot be read", "Log in again."))?,
         resource: config.resource.clone(),
     })
 }

@@ -62,7 +62,17 @@ pub(super) async fn examine(engine: &Arc<Engine>) -> Result<Reply, Failure> {
 fn first_line(program: &str, argument: &str) -> Option<String> {
     let output = Command::new(program).arg(argument).output().ok()?;
     let text = if output.stdout.is_empty() { output.stderr } else { output.stdout };
-    String::from_utf8_lossy(&text).lines().next().map(str::to_owned)
+    let text = String::from_utf8_lossy(&text);
+    // `git version 2.47.3` and `git-annex version: 10.20261026` name themselves once more.
+    let line = text.lines().next()?;
+    let version = line.strip_prefix(program).map(|rest| rest.trim_start_matches([' ', ':']));
+    Some(
+        version
+            .and_then(|rest| rest.strip_prefix("version"))
+            .unwrap_or(line)
+            .trim_start_matches([' ', ':'])
+            .to_owned(),
+    )
 }
 
 fn watches() -> String {

@@ -28,6 +28,9 @@ pub(super) async fn add(
 ) -> Result<Reply, Failure> {
     let _turn = engine.changing.lock().await;
     not_watched(engine, path)?;
+    if path.exists() && !path.is_dir() {
+        return Err(fault(None, format!("{} is not a folder.", path.display()), "Name a folder."));
+    }
     let setup = setup(engine, description);
     let top = path.to_owned();
     let made = tokio::task::spawn_blocking(move || make(&top, &setup)).await.expect("making does not panic");
@@ -93,16 +96,25 @@ pub(super) async fn clone(
 }
 
 fn clone_blocking(path: &Path, url: &str, place: &str, setup: &Setup) -> Result<(), Failure> {
-    let failed = |sentence: String| fault(None, sentence, "Check the address, and that you may read there.");
+    let failed = |why: String| {
+        let sentence = format!("{url} could not be cloned: {why}");
+        fault(None, sentence, "Check the address, and that you may read there.")
+    };
     let git = Repository::init_to_fetch(path).map_err(|error| not_made(path, &error))?;
     let remote = GitRemote::add(&git, place, url)
-        .map_err(|error| failed(format!("{url} is no address of a repository: {error}.")))?;
+        .map_err(|error| failed(format!("it is no address of a repository: {error}.")))?;
     fetch::fetch(&git, &remote, &no_meter, &Cancel::new())
         .map_err(|error| failed(format!("{}.", chain(&error))))?;
     let branch = tributary_repo::sync_branches::branch_at(&git, place)
-        .map_err(|error| failed(format!("What {url} holds cannot be read: {error}.")))?
-        .ok_or_else(|| failed(format!("{url} holds no folder yet: it has no branch.")))?;
-    git.set_head(&format!("refs/heads/{branch}")).map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(format!("what it holds cannot be read: {error}.")))?
+        .ok_or_else(|| {
+            fault(
+                None,
+                format!("{url} holds no folder yet."),
+                "Make one with `trib add`, and add this as a place of it: `trib remote add`.",
+            )
+        })?;
+    git.set_head(&format!("refs/heads/{branch}")).map_err(|error| failed(format!("{error}.")))?;
     drop(git);
     let repo = Repository::init_annex(path, setup).map_err(|error| not_made(path, &error))?;
     remotes::learn_uuid(&repo, &remote)?;
@@ -132,6 +144,12 @@ pub(super) async fn remove(engine: &Arc<Engine>, path: &Path) -> Result<Reply, F
             "`trib status` lists them.",
         ));
     }
+    forget(engine, path).await;
+    done(format!("{} is not synced any more. Its files stay.", path.display()))
+}
+
+/// Ends what runs for a folder that is not configured any more.
+async fn forget(engine: &Arc<Engine>, path: &Path) {
     let watched = engine.watched.lock().expect("no holder panics").remove(path);
     if let Some(watched) = watched {
         watched.cancel();
@@ -141,7 +159,6 @@ pub(super) async fn remove(engine: &Arc<Engine>, path: &Path) -> Result<Reply, F
     }
     engine.account.send(AccountAsk::FolderGone(path.into())).ok();
     engine.board.remove_folder(path);
-    done(format!("{} is not synced any more. Its files stay.", path.display()))
 }
 
 fn not_watched(engine: &Engine, path: &Path) -> Result<(), Failure> {
@@ -199,6 +216,9 @@ async fn run(engine: &Arc<Engine>, path: &Path) -> Result<(), Failure> {
         if let Some(status) =
             status.filter(|status| status.uuid.is_empty() && status.state == FolderState::NeedsYou)
         {
+            // What could not be added is not kept as a folder that does not run.
+            engine.configure(|config| config.folders.retain(|known| known.path != path)).map_err(not_kept)?;
+            forget(engine, path).await;
             let first = status.problems.into_iter().next();
             let hint = first.as_ref().map(|problem| problem.hint.clone()).unwrap_or_default();
             return Err(fault(first.map(|problem| problem.code), status.sentence, hint));

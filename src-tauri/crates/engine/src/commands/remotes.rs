@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use tributary_formats::logs::remote::RemoteConfig;
 use tributary_formats::uuid::RepoUuid;
-use tributary_remotes::{ConfigError, InitialiseError, LocalSettings, NoChunkRecords, RemoteName};
+use tributary_remotes::{
+    ConfigError, InitialiseError, LocalSettings, NoChunkRecords, PlaceError, RemoteName,
+};
 use tributary_repo::annex_branch::LogChange;
 use tributary_repo::cancel::{Cancel, no_meter};
 use tributary_repo::remote::{GitRemote, RemoteKind};
 use tributary_repo::{Repository, bare, fetch};
-use tributary_status::{Failure, PlaceKind, RemoteRow, Reply};
+use tributary_status::{Failure, PlaceKind, ProblemCode, RemoteRow, Reply};
 
 use super::{done, fault};
 use crate::engine::Engine;
@@ -65,7 +67,7 @@ pub(super) async fn add_git(
             // What does not answer now may be a slip of the pen: it is not kept.
             GitRemote::remove(repo.git(), &named).ok();
         }
-        added
+        added.map_err(|failure| not_added(&named, failure))
     })
     .await?;
     folder.places_changed();
@@ -221,7 +223,8 @@ fn enable_or_make(
         cost: None,
         chunk_records: Arc::new(NoChunkRecords),
     };
-    tributary_remotes::initialise(&uuid, &config, &settings).map_err(|error| not_made(&error))?;
+    tributary_remotes::initialise(&uuid, &config, &settings)
+        .map_err(|error| not_made(name, directory.as_deref(), &error))?;
     let changed = new || changes_config;
     if changed {
         let mut changes = vec![LogChange::Remote { uuid: uuid.clone(), config: config.clone() }];
@@ -289,11 +292,7 @@ pub(super) async fn remove(engine: &Arc<Engine>, folder: &Path, name: String) ->
     let named = name.clone();
     blocking(&folder, move |repo| {
         if !remote_names(repo).contains(&named) {
-            return Err(fault(
-                None,
-                format!("There is no remote {named}."),
-                "`trib remote list` lists them.",
-            ));
+            return Err(not_there(&named));
         }
         let git_remote = GitRemote::remove(repo.git(), &named).map_err(|error| failed(&error))?;
         if !git_remote {
@@ -312,6 +311,9 @@ pub(super) async fn confirm(engine: &Arc<Engine>, folder: &Path, name: String) -
     check_name(&name)?;
     let named = name.clone();
     blocking(&folder, move |repo| {
+        if !remote_names(repo).contains(&named) {
+            return Err(not_there(&named));
+        }
         repo.git_config_set(&format!("remote.{named}.annex-verified"), "verified")
             .map_err(|error| failed(&error))
     })
@@ -354,13 +356,48 @@ fn failed(error: &(dyn std::error::Error + 'static)) -> Failure {
     fault(None, format!("{}.", chain(error)), "Nothing was changed.")
 }
 
-fn not_made(error: &InitialiseError) -> Failure {
-    let hint = match error {
-        InitialiseError::Config(ConfigError::UnsupportedEncryption(_)) => "Use `encryption=none` for now.",
-        InitialiseError::Config(ConfigError::UnsupportedType(_)) => "Use `type=directory` for now.",
-        InitialiseError::Config(_) => "Look at the parameters; they are git-annex's own.",
-        InitialiseError::Place(_) => "Plug the drive in or mount it, and make the folder if it is a new one.",
-        InitialiseError::NotADirectory { .. } => "Name a folder.",
-    };
-    fault(None, format!("{}.", chain(error)), hint)
+fn not_there(name: &str) -> Failure {
+    fault(None, format!("There is no place {name}."), "`trib remote list` lists them.")
+}
+
+/// Says first what was tried, where a cause alone would leave that open.
+fn not_added(name: &str, failure: Failure) -> Failure {
+    if failure.code.is_some() {
+        return failure;
+    }
+    Failure { sentence: format!("{name} could not be added: {}", failure.sentence), ..failure }
+}
+
+fn not_made(name: &str, directory: Option<&Path>, error: &InitialiseError) -> Failure {
+    let at = directory.unwrap_or(Path::new("The folder")).display();
+    match error {
+        InitialiseError::Config(ConfigError::NoPlace(_)) => fault(
+            None,
+            format!("Where {name} is on this computer is not known."),
+            "Say it: `directory=/path`.",
+        ),
+        InitialiseError::Place(PlaceError::Unreachable { source, .. }) => fault(
+            Some(ProblemCode::PlaceUnreachable),
+            format!("{at} cannot be used: {source}."),
+            "Plug the drive in or mount it, and make the folder if it is a new one.",
+        ),
+        InitialiseError::Place(PlaceError::WrongPlace { found, .. }) => fault(
+            Some(ProblemCode::PlaceChanged),
+            format!("{at} belongs to another place, {found}."),
+            "Choose another folder. A place of this folder is enabled by its own name; `trib remote list` has it.",
+        ),
+        error => {
+            let hint = match error {
+                InitialiseError::Config(ConfigError::UnsupportedEncryption(_)) => {
+                    "Use `encryption=none` for now."
+                }
+                InitialiseError::Config(ConfigError::UnsupportedType(_)) => "Use `type=directory` for now.",
+                InitialiseError::Config(_) => "Look at the parameters; they are git-annex's own.",
+                InitialiseError::NotADirectory { .. } => "Name a folder.",
+                InitialiseError::Place(PlaceError::Full { .. }) => "Make room there.",
+                InitialiseError::Place(_) => "Check that you may write there.",
+            };
+            fault(None, format!("{name} could not be added: {}.", chain(error)), hint)
+        }
+    }
 }

@@ -13,6 +13,8 @@ pub struct Numbers {
     pub arriving: u64,
     /// Of those, files that no place within reach has.
     pub nowhere: u64,
+    /// Files that a person keeps only elsewhere.
+    pub only_elsewhere: u64,
     /// Deletions that wait for a person.
     pub held: u64,
     /// Whether something moves or could move now.
@@ -101,6 +103,15 @@ fn up_to_date(numbers: &Numbers) -> String {
     if numbers.alone {
         return format!("{} here. Add a place, so that other computers can get them.", files(numbers.files));
     }
+    if numbers.only_elsewhere > 0 {
+        let here = grouped(numbers.files.saturating_sub(numbers.only_elsewhere));
+        let head = format!("{here} of {} here, the rest only elsewhere", files(numbers.files));
+        return if numbers.complete.is_empty() {
+            format!("{head}.")
+        } else {
+            format!("{head}; all at {}.", list(&numbers.complete))
+        };
+    }
     let all = if numbers.files == 1 {
         "The only file is".into()
     } else {
@@ -157,6 +168,17 @@ mod tests {
         };
         assert_eq!(state(&numbers), FolderState::UpToDate);
         assert_eq!(sentence(&numbers), "All 4,212 files are here and at desktop, drive and Home server.");
+    }
+
+    #[test]
+    fn what_is_kept_only_elsewhere_is_not_said_to_be_here() {
+        let numbers = Numbers {
+            files: 1200,
+            only_elsewhere: 1199,
+            complete: vec!["drive".into()],
+            ..Numbers::default()
+        };
+        assert_eq!(sentence(&numbers), "1 of 1,200 files here, the rest only elsewhere; all at drive.");
     }
 
     #[test]

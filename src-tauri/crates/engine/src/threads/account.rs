@@ -33,6 +33,9 @@ const KEYRING_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::f
 /// have mended that meanwhile. A password is never tried again by itself.
 const SERVER_PAUSE: Duration = Duration::from_secs(600);
 
+/// How long the end waits for the server to take a goodbye: a system that shuts down does not wait for long.
+const GOODBYE: Duration = Duration::from_millis(300);
+
 /// Problems of a connection. There is one cause at a time.
 const CONNECTION_PROBLEMS: [ProblemCode; 4] = [
     ProblemCode::PasswordRefused,
@@ -194,7 +197,8 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
         }
     }
     if let Some(online) = online {
-        online.session.stop().await;
+        // A server that does not take it notices by itself.
+        tokio::time::timeout(GOODBYE, online.session.stop()).await.ok();
     }
 }
 

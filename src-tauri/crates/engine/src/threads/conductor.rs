@@ -7,7 +7,7 @@
 mod keep;
 mod report;
 
-pub(crate) use keep::below;
+pub(crate) use keep::{below, not_known};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -142,7 +142,6 @@ pub(crate) async fn run(mut conductor: Conductor, paused: Option<Option<String>>
                 while let Ok(fact) = conductor.inbox.try_recv() {
                     conductor.take(fact, &mut mind).await;
                 }
-                mind.status_due.get_or_insert_with(|| Instant::now() + STATUS_PAUSE);
             }
             () = timer => {}
         }
@@ -188,6 +187,14 @@ impl Conductor {
     }
 
     async fn take(&mut self, fact: Fact, mind: &mut Mind) {
+        if let Fact::Ask(Ask::Status(reply)) = fact {
+            if mind.status_due.take().is_some() {
+                self.put_up_status(mind).await;
+            }
+            reply.send(()).ok();
+            return;
+        }
+        mind.status_due.get_or_insert_with(|| Instant::now() + STATUS_PAUSE);
         match fact {
             Fact::Planner(mut inputs) => {
                 if inputs.iter().any(|input| matches!(input, Input::Heads { .. })) {
@@ -282,6 +289,8 @@ impl Conductor {
                 self.apply.versions();
                 self.plan(mind, vec![Input::LookNow]);
             }
+            // It is answered before it comes here.
+            Ask::Status(_) => {}
             Ask::Wait(reply) => {
                 let scan = mind.next_scan;
                 self.scans.send(scan).ok();

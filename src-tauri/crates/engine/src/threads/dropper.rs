@@ -23,9 +23,10 @@ use tributary_status::{Failure, Reply};
 
 use crate::state::desk::{Desk, DeskError};
 use crate::state::ledger::{Reason, Standing};
+use crate::state::outlook;
 use crate::state::places::{PlaceRow, Reach};
 use crate::threads::committer::chain;
-use crate::threads::conductor::below;
+use crate::threads::conductor::{below, not_known};
 use crate::threads::recorder::Recorder;
 use crate::threads::transferrer::Transferrer;
 
@@ -53,13 +54,16 @@ impl Dropper {
     }
 
     async fn try_to_let_go(&self, path: Option<TreePath>) -> Result<Reply, String> {
-        let files = self
+        let asked = path.clone();
+        let (known, files) = self
             .transferrer
             .desk
             .with(move |desk| {
                 let mut files = Vec::new();
                 let everywhere = OnRecord::read(&desk.repo)?;
-                for (path, entry) in below(desk, path.as_ref()) {
+                let known = below(desk, path.as_ref());
+                let any = !known.is_empty();
+                for (path, entry) in known {
                     if entry.skip_worktree {
                         continue;
                     }
@@ -70,10 +74,13 @@ impl Dropper {
                         files.push((path, key, copies));
                     }
                 }
-                Ok::<_, DeskError>(files)
+                Ok::<_, DeskError>((any, files))
             })
             .await
             .map_err(|error| chain(&error))?;
+        if !known {
+            return Ok(not_known(asked.as_ref()));
+        }
         if files.is_empty() {
             return Ok(Reply::Done { sentence: "No content of it is here.".into() });
         }
@@ -86,11 +93,12 @@ impl Dropper {
             }
         }
         Ok(match last {
-            None => Reply::Done { sentence: format!("{gone} files are only elsewhere now.") },
+            None => Reply::Done { sentence: format!("{} only elsewhere now.", outlook::files(gone)) },
             Some((path, reason)) => refused(
                 format!(
-                    "{} stays here: {reason}. {gone} others are only elsewhere now.",
-                    path.to_string_lossy()
+                    "{} stays here: {reason}. {} only elsewhere now.",
+                    path.to_string_lossy(),
+                    outlook::files(gone)
                 ),
                 "Reach a place that has it, or lower numcopies, and try again.",
             ),

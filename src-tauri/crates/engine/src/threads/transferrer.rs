@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use tokio_util::sync::CancellationToken;
 use tributary_formats::key::Key;
 use tributary_formats::logs::chunk::ChunkLog;
 use tributary_formats::logs::path::KeyLog;
@@ -58,6 +59,8 @@ pub(crate) struct Transferrer {
     pub(crate) facts: FactSender,
     pub(crate) apply: Arc<Arrivals>,
     pub(crate) cancel: Cancel,
+    /// Ends transfers that `cancel` does not reach: those of special remotes.
+    pub(crate) stop: CancellationToken,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -96,9 +99,11 @@ impl Transferrer {
         let _turn = lane.lock().await;
         for slice in slices(keys) {
             let results = match direction {
-                Direction::Upload => self.upload(&place, &slice).await,
-                Direction::Download => self.download(&place, &slice).await,
+                Direction::Upload => self.stop.run_until_cancelled(self.upload(&place, &slice)).await,
+                Direction::Download => self.stop.run_until_cancelled(self.download(&place, &slice)).await,
             };
+            // What was cut off goes on where it stopped, after the next start.
+            let Some(results) = results else { return };
             self.tell(&place, direction, slice, results).await;
         }
     }

@@ -15,6 +15,7 @@ use crate::folder_facts::{Fact, KeepAsk};
 use crate::state::desk::{Desk, DeskError};
 use crate::state::facts;
 use crate::state::ledger::{Reason, Standing};
+use crate::state::outlook;
 use crate::threads::committer::chain;
 
 impl Conductor {
@@ -27,7 +28,7 @@ impl Conductor {
             });
             return;
         }
-        let places = self.places.clone();
+        let (places, asked) = (self.places.clone(), wish.path.clone());
         let wanted = self
             .desk
             .with(move |desk| {
@@ -36,11 +37,12 @@ impl Conductor {
             })
             .await;
         let answer = match wanted {
-            Ok((0, _)) => Reply::Done { sentence: "It is kept here already.".into() },
-            Ok((files, contents)) => {
+            Ok((None, _)) => not_known(asked.as_ref()),
+            Ok((Some(0), _)) => Reply::Done { sentence: "It is kept here already.".into() },
+            Ok((Some(files), contents)) => {
                 self.facts.send(Fact::Planner(vec![Input::Contents(contents)])).ok();
                 self.apply.versions();
-                Reply::Done { sentence: format!("{files} files are fetched.") }
+                Reply::Done { sentence: format!("{} on the way.", outlook::files(files)) }
             }
             Err(error) => Reply::Failed {
                 failure: Failure {
@@ -54,13 +56,27 @@ impl Conductor {
     }
 }
 
-/// Makes files that are kept only elsewhere arrive. Returns how many, and their keys.
+/// What is answered when nothing is known at a path.
+pub(crate) fn not_known(path: Option<&TreePath>) -> Reply {
+    let sentence = match path {
+        Some(path) => format!("{} is not known in this folder.", path.to_string_lossy()),
+        None => "The folder is empty.".into(),
+    };
+    let hint = "Check the name; `trib wait` takes in what is new.".into();
+    Reply::Failed { failure: Failure { code: None, sentence, hint } }
+}
+
+/// Makes files that are kept only elsewhere arrive. Returns how many, and their keys; `None` where there is no file.
 fn want_here(
     desk: &mut Desk,
     path: Option<&TreePath>,
-) -> Result<(usize, Vec<tributary_formats::key::Key>), DeskError> {
+) -> Result<(Option<u64>, Vec<tributary_formats::key::Key>), DeskError> {
     let mut rows = Vec::new();
-    for (path, entry) in below(desk, path) {
+    let files = below(desk, path);
+    if files.is_empty() {
+        return Ok((None, vec![]));
+    }
+    for (path, entry) in files {
         let Some(standing) = desk.ledger.standing(&path)? else { continue };
         if standing.reason != Reason::OnlyElsewhere {
             continue;
@@ -73,7 +89,7 @@ fn want_here(
     let mut keys: Vec<_> = rows.iter().filter_map(|row| row.key.clone()).collect();
     keys.sort_unstable();
     keys.dedup();
-    Ok((rows.len(), keys))
+    Ok((Some(rows.len() as u64), keys))
 }
 
 /// The index entries at and below a path; all, for none.

@@ -115,6 +115,7 @@ impl Conductor {
             pending: waiting + settled.pending_up.keys,
             arriving: counted.arriving,
             nowhere: settled.nowhere,
+            only_elsewhere: counted.only_elsewhere,
             held: mind.seen.held,
             busy: waiting > 0 || !settled.idle || (counted.arriving > 0 && settled.pending_down.keys == 0),
             paused: mind.paused.as_ref().map(|until| until.as_deref().map(clock)),
