@@ -74,6 +74,7 @@ pub struct WorkIndex {
     file: Option<FileId>,
     /// Paths edited since then, and what they became.
     edits: BTreeMap<Box<[u8]>, Option<IndexEntry>>,
+    writes: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -178,6 +179,7 @@ impl WorkIndex {
             version: 2,
             file: None,
             edits: BTreeMap::new(),
+            writes: 0,
         };
         match index.read() {
             Err(IndexError::Unsupported(extension)) if matches!(&*extension, "link" | "sdir") => {
@@ -256,6 +258,11 @@ impl WorkIndex {
         !self.edits.is_empty()
     }
 
+    /// How many [`WorkIndex::write`]s succeeded: when it grew, the file held everything in between.
+    pub fn writes(&self) -> u64 {
+        self.writes
+    }
+
     /// Whether somebody else wrote the index since it was read or written here.
     pub fn changed_on_disk(&self) -> Result<bool, IndexError> {
         Ok(FileId::at(&self.path)? != self.file)
@@ -307,6 +314,7 @@ impl WorkIndex {
     /// [`IndexError::Locked`] when another git is at it; nothing is lost then.
     pub fn write(&mut self) -> Result<(), IndexError> {
         if !self.is_edited() && !self.is_racy() {
+            self.writes += 1;
             return Ok(());
         }
         let lock = LockFile::take(&self.path)?;
@@ -319,6 +327,7 @@ impl WorkIndex {
         lock.commit(&bytes, taken_at)?;
         self.file = FileId::at(&self.path)?;
         self.edits.clear();
+        self.writes += 1;
         Ok(())
     }
 

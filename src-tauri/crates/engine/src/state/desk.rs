@@ -4,6 +4,8 @@
 //! true stat data, or a ledger row where a merged version is not placed yet), and the work tree itself. Committer,
 //! merger and applier each take the desk for a moment; hashing, copying and the network happen off it.
 
+mod stale_index;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -11,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
 use tributary_repo::annex_branch;
+use tributary_repo::commit::CommitError;
 use tributary_repo::index::{IndexEntry, IndexError, WorkIndex};
 use tributary_repo::place_in_tree::WorkTree;
 use tributary_repo::refs::{self, RefError};
@@ -43,6 +46,10 @@ pub struct Desk {
     /// The commit that index and ledger are at.
     pub head: Option<Oid>,
     tree: Option<Oid>,
+    /// The tree that the index file was of when `head` was made, as far as that is known, and how often the file had
+    /// been written then.
+    index_tree: Option<Oid>,
+    writes_before: u64,
 }
 
 /// The desk could not be used: the repository, index or ledger failed.
@@ -66,6 +73,9 @@ pub enum DeskError {
     /// A tree cannot be read.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// What somebody else's commit took away could not be committed again.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
     /// The git-annex branch cannot be read.
     #[error(transparent)]
     AnnexBranch(#[from] annex_branch::ReadError),
@@ -130,6 +140,8 @@ impl Desk {
             deferred: HashSet::new(),
             head: None,
             tree: None,
+            index_tree: None,
+            writes_before: 0,
         };
         let fresh_ledger = desk.ledger.followed(Followed::Tree)?.is_none();
         desk.follow_branch()?;
@@ -174,6 +186,10 @@ impl Desk {
             rows.push(FileRow { path: delta.path.clone(), content });
         }
         let keys = self.ledger.follow_tree(&tree.to_string(), &rows)?;
+        if self.index.writes() > self.writes_before {
+            self.writes_before = self.index.writes();
+            self.index_tree = self.tree;
+        }
         self.head = Some(commit);
         self.tree = Some(tree);
         Ok((deltas, keys))
@@ -233,16 +249,25 @@ impl Desk {
 
     /// Takes in that somebody else moved the branch in this repository: `git commit` by hand, git-annex. Returns the
     /// keys that gained or lost a name; `None` when nobody did.
+    ///
+    /// # Errors
+    /// [`DeskError::Commit`] also when the branch moves all the time.
     pub fn catch_up(&mut self) -> Result<Option<Vec<Key>>> {
-        let tip = refs::head(self.repo.git())?.tip;
-        if tip == self.head {
-            return Ok(None);
+        /// How often somebody may commit while we put back what a commit took away.
+        const TRIES: u32 = 10;
+        for _ in 0..TRIES {
+            let tip = refs::head(self.repo.git())?.tip;
+            let Some(tip) = tip.filter(|tip| Some(*tip) != self.head) else { return Ok(None) };
+            self.index.refresh()?;
+            let target = match self.keep_from_stale_index(tip) {
+                Err(DeskError::Commit(CommitError::Raced)) => continue,
+                kept => kept?.unwrap_or(tip),
+            };
+            let (deltas, keys) = self.follow(target)?;
+            self.arrive(&deltas)?;
+            return Ok(Some(keys));
         }
-        let Some(tip) = tip else { return Ok(None) };
-        self.index.refresh()?;
-        let (deltas, keys) = self.follow(tip)?;
-        self.arrive(&deltas)?;
-        Ok(Some(keys))
+        Err(CommitError::Raced.into())
     }
 
     /// Puts merged differences into the index as not placed, with what stands there noted first, so that the applier

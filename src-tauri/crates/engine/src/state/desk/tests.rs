@@ -1,12 +1,13 @@
 use tributary_repo::commit::{self, TreeChange};
 use tributary_repo::object_batch::ObjectBatch;
 use tributary_repo::repository::Setup;
+use tributary_testkit::{Sandbox, run};
 
 use super::*;
 
 struct Scene {
     desk: Desk,
-    _dir: tempfile::TempDir,
+    machine: Sandbox,
 }
 
 fn key(n: u32) -> Key {
@@ -19,10 +20,11 @@ fn path(name: &str) -> TreePath {
 
 impl Scene {
     fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
+        let machine = Sandbox::new();
+        let dir = machine.dir("folder");
         let setup = Setup { description: "test".into(), filter_process: None, look_for_git_annex: false };
-        Repository::create(dir.path(), &setup).expect("a new repository");
-        Self { desk: Desk::open(dir.path()).expect("the desk opens"), _dir: dir }
+        Repository::create(&dir, &setup).expect("a new repository");
+        Self { desk: Desk::open(&dir).expect("the desk opens"), machine }
     }
 
     /// Merges a commit that others made.
@@ -44,6 +46,32 @@ impl Scene {
         let made = made.expect("a commit").expect("something changed");
         let (deltas, _) = desk.follow(made.commit).expect("the ledger follows");
         desk.arrive(&deltas).expect("the index follows");
+    }
+
+    /// Commits a file of the folder as the committer does; git's index file lags behind.
+    fn commit(&mut self, name: &str, version: u32) {
+        let desk = &mut self.desk;
+        std::fs::write(desk.repo.work_dir().join(name), "x".repeat(version as usize)).expect("write");
+        let mut batch = ObjectBatch::new();
+        let entry = commit::pointer_entry(&mut batch, &key(version), false).expect("a pointer");
+        let change = TreeChange { path: path(name), entry: Some(entry) };
+        let author = desk.repo.author();
+        let made = commit::commit_changes(desk.repo.git(), &mut batch, desk.head, &[change], "ours", &author);
+        desk.follow(made.expect("a commit").expect("something changed").commit).expect("the ledger follows");
+        let stat = desk.work.stat(&path(name)).expect("stat").expect("it stands there");
+        desk.index.set(name.as_bytes(), IndexEntry::placed(entry, &stat));
+    }
+
+    /// Runs `git ARGS…` in the folder, by hand.
+    fn git(&self, args: &[&str]) -> String {
+        let mut command = self.machine.command("git");
+        command.current_dir(self.desk.repo.work_dir()).args(args);
+        run(command).text()
+    }
+
+    /// The paths of the branch.
+    fn branch(&self) -> Vec<String> {
+        self.git(&["ls-tree", "-r", "--name-only", "HEAD"]).lines().map(str::to_owned).collect()
     }
 
     /// Places the version that is merged, as the applier does.
@@ -81,4 +109,48 @@ fn an_old_version_is_not_offered_as_the_new_one_that_others_edited_and_moved() {
     assert!(row.is_some_and(|row| row.known.is_some()), "what stands there is known, to be removed");
     let offered = scene.desk.ledger.leaving(&key(2)).expect("the ledger answers");
     assert_eq!(offered, None, "what stands there is not version 2");
+}
+
+#[test]
+fn a_commit_from_an_index_that_lags_behind_takes_nothing_back() {
+    let mut scene = Scene::new();
+    scene.commit("old", 1);
+    scene.desk.index.write().expect("the index is written");
+    scene.commit("old", 2);
+    scene.commit("new", 3);
+    scene.merge(&[("theirs", Some(key(4)))]);
+    scene.git(&["commit", "-q", "--allow-empty", "-m", "by hand"]);
+    assert_eq!(scene.branch(), ["old"], "git knew of nothing else: otherwise this test shows nothing");
+
+    scene.desk.catch_up().expect("the desk follows").expect("somebody committed");
+    assert_eq!(scene.branch(), ["new", "old", "theirs"], "it is there again");
+    assert_eq!(scene.git(&["log", "-1", "--format=%s", "HEAD^"]), "by hand", "nobody's commit is lost");
+    assert!(scene.git(&["show", "HEAD:old"]).contains(&key(2).to_string()), "the newest version is kept");
+    for name in ["old", "new"] {
+        assert_eq!(scene.desk.ledger.standing(&path(name)).expect("the ledger answers"), None);
+        let entry = scene.desk.index.get(name.as_bytes()).expect("it is in the index");
+        assert!(!entry.skip_worktree, "{name} stands as it did");
+    }
+    let arriving = scene.desk.ledger.standing(&path("theirs")).expect("the ledger answers");
+    assert!(arriving.is_some(), "what arrives goes on to arrive");
+}
+
+#[test]
+fn a_commit_that_is_meant_is_taken_as_it_is() {
+    let mut scene = Scene::new();
+    for (name, version) in [("kept", 1), ("gone", 2), ("older", 3)] {
+        scene.commit(name, version);
+    }
+    scene.desk.index.write().expect("the index is written");
+    let before = scene.git(&["rev-parse", "HEAD:older"]);
+    scene.commit("older", 4);
+    scene.desk.index.write().expect("the index is written");
+    scene.git(&["rm", "-q", "--cached", "gone"]);
+    scene.git(&["update-index", "--cacheinfo", &format!("100644,{before},older")]);
+    scene.git(&["commit", "-q", "-m", "by hand"]);
+    let tip = scene.git(&["rev-parse", "HEAD"]);
+
+    scene.desk.catch_up().expect("the desk follows").expect("somebody committed");
+    assert_eq!(scene.git(&["rev-parse", "HEAD"]), tip, "nothing was put back");
+    assert_eq!(scene.branch(), ["kept", "older"]);
 }
