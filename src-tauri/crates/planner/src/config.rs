@@ -25,6 +25,8 @@ pub struct Config {
     pub record_wait: Millis,
     /// Longest that a record waits in a long batch.
     pub record_wait_long: Millis,
+    /// This many contents that others wait for are recorded at once.
+    pub record_keys: usize,
     /// Most keys in flight at a place in one direction.
     pub keys_in_flight: usize,
     /// Most bytes in flight at a place in one direction; a single key may be larger.
@@ -45,6 +47,7 @@ impl Config {
             content_first_wait: Millis(300),
             record_wait: Millis::from_secs(1),
             record_wait_long: Millis::from_secs(5),
+            record_keys: 2_000,
             keys_in_flight: 512,
             bytes_in_flight: 256 << 20,
         }

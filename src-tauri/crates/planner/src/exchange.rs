@@ -62,6 +62,11 @@ impl Exchange {
         self.own_news = true;
     }
 
+    /// A fetch is under way.
+    pub(crate) fn is_fetching(&self) -> bool {
+        matches!(self.busy, Some(Busy::Fetching(_)))
+    }
+
     /// Somebody wants this place looked at.
     pub(crate) fn look(&mut self) {
         self.look = true;

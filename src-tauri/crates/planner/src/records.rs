@@ -16,12 +16,25 @@ pub(crate) struct Records {
     /// Whether somebody waits for one of `dirty`: others can fetch only what is on record at a place they reach.
     /// That a content arrived here is only of interest, so it may gather company for a moment.
     urgent: bool,
+    /// How many of `dirty` others can fetch when they are on record, about.
+    fetchable: usize,
     /// When the oldest and the newest of `dirty` became true.
     first: Option<Instant>,
     last: Option<Instant>,
     /// Records asked for since transfers have been running without a break.
     in_batch: u32,
     setback: Option<Setback>,
+}
+
+/// What else goes on when a record may be due.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Around {
+    /// Any transfer is under way.
+    pub(crate) transferring: bool,
+    /// Any place is being looked at.
+    pub(crate) fetching: bool,
+    /// A push waits for the record.
+    pub(crate) awaited: bool,
 }
 
 impl Records {
@@ -32,6 +45,7 @@ impl Records {
             self.forget_when_clean();
             return;
         }
+        self.fetchable += usize::from(site != Site::Here && is(presence));
         self.dirty.insert((key, site), presence);
         self.urgent |= urgent;
         self.first.get_or_insert(now);
@@ -91,23 +105,28 @@ impl Records {
         self.forget_when_clean();
     }
 
-    /// When the next record is due: at once when a batch of transfers is over, soon when it is not. `transferring`
-    /// tells whether any transfer is under way, `awaited` whether a push waits for the record.
-    pub(crate) fn due(&self, transferring: bool, awaited: bool, config: &Config) -> Option<Instant> {
+    /// When the next record is due: at once when a batch of transfers is over or others wait for many, soon when not.
+    /// What only arrived here waits while more may come: a record in the middle of somebody's storm sets our history
+    /// apart from theirs, and both have to merge.
+    pub(crate) fn due(&self, around: Around, config: &Config) -> Option<Instant> {
         let (first, last) = (self.first?, self.last?);
         if self.flying.is_some() {
             return None;
         }
-        let due = if awaited || (self.urgent && !transferring) {
+        let Around { transferring, fetching, awaited } = around;
+        let many = self.fetchable >= config.record_keys;
+        let due = if awaited || (self.urgent && (many || !transferring)) {
             first
-        } else if transferring {
+        } else if self.urgent {
             let patience = doubled(config.record_wait, self.in_batch, config.record_wait_long);
             last.after(config.record_wait).min(first.after(patience))
+        } else if transferring || fetching {
+            last.after(config.record_wait).min(first.after(config.record_wait_long))
         } else {
             // Computers that got the same news at the same moment would push at the same moment.
             let quarter = config.record_wait.0 / 4;
             let jitter = Seed::of(config, first).part_of(2 * quarter, 0);
-            last.after(Millis(quarter + jitter)).min(first.after(config.record_wait))
+            last.after(Millis(quarter + jitter)).min(first.after(config.record_wait_long))
         };
         match self.setback {
             None => Some(due),
@@ -158,6 +177,7 @@ impl Records {
     fn forget_when_clean(&mut self) {
         if self.dirty.is_empty() {
             self.urgent = false;
+            self.fetchable = 0;
             self.first = None;
             self.last = None;
         }

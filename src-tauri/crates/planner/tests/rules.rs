@@ -165,6 +165,37 @@ fn a_long_batch_is_recorded_while_it_runs() {
 }
 
 #[test]
+fn what_many_wait_for_is_recorded_at_once() {
+    let mut desk = Desk::at_rest(&[(A, 100)]);
+    let files: Vec<Key> = (0..4_000).map(|number| key(number, 1 << 10)).collect();
+    desk.tell(Input::Contents(files.iter().map(|file| saved(file, &[A])).collect()));
+    desk.heads(1, Origin::Local);
+    let records: Vec<usize> = files[..3_999]
+        .iter()
+        .enumerate()
+        .filter_map(|(number, file)| {
+            let effects = desk.transferred(A, Direction::Upload, file, TransferResult::Done);
+            effects.iter().any(|effect| matches!(effect, Effect::Record(_))).then_some(number)
+        })
+        .collect();
+    assert_eq!(records, [1_999], "and what comes meanwhile waits for its end");
+}
+
+#[test]
+fn a_storm_of_arrivals_is_recorded_when_it_is_over() {
+    let mut desk = Desk::at_rest(&[(A, 100)]);
+    let files: Vec<Key> = (0..40).map(|number| key(number, 10)).collect();
+    desk.tell(Input::Contents(files.iter().map(|file| elsewhere(file, &[A])).collect()));
+    for file in &files {
+        desk.now = desk.now.after(Millis(100));
+        let effects = desk.transferred(A, Direction::Download, file, TransferResult::Done);
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Record(_))), "{effects:?}");
+    }
+    let effects = desk.sleep();
+    assert!(matches!(&effects[..], [Effect::Record(lines)] if lines.len() == 40), "{effects:?}");
+}
+
+#[test]
 fn a_download_is_on_record_within_a_second() {
     let mut desk = Desk::at_rest(&[(A, 100)]);
     let file = key(1, 10);

@@ -6,6 +6,7 @@
 
 mod keep;
 mod report;
+mod trail;
 
 pub(crate) use keep::{below, not_known};
 
@@ -407,9 +408,9 @@ impl Conductor {
     fn plan(&self, mind: &mut Mind, inputs: Vec<Input>) {
         for input in inputs {
             let now = tributary_planner::Instant(mind.started.elapsed().as_millis() as u64);
-            tracing::trace!(?input, "fact");
+            tracing::debug!("heard {}", trail::Heard(&input));
             for effect in mind.planner.handle(input, now) {
-                tracing::trace!(?effect, "effect");
+                tracing::debug!("started {}", trail::Started(&effect));
                 self.start(effect, mind);
             }
         }

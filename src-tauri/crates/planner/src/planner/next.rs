@@ -1,6 +1,7 @@
 //! What to start now, and when to look again.
 
 use crate::exchange::{Circumstances, Step};
+use crate::records::Around;
 use crate::{Direction, Effect, Instant, PlaceId, Planner};
 
 impl Planner {
@@ -109,7 +110,9 @@ impl Planner {
 
     fn record_due(&self) -> Option<Instant> {
         let awaited = self.hold.as_ref().is_some_and(|hold| hold.is_sent());
-        self.records.due(self.is_transferring(), awaited, &self.config)
+        let fetching = self.places.values().any(|known| known.exchange.is_fetching());
+        let around = Around { transferring: self.is_transferring(), fetching, awaited };
+        self.records.due(around, &self.config)
     }
 
     pub(super) fn is_transferring(&self) -> bool {
