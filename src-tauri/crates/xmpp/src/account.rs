@@ -124,6 +124,11 @@ impl DeviceTag {
         DeviceTag(rand::rng().random())
     }
 
+    /// Takes the tag's 8 bytes.
+    pub fn from_bytes(bytes: [u8; 8]) -> DeviceTag {
+        DeviceTag(bytes)
+    }
+
     /// The tag's 8 bytes, as they enter a mark.
     pub fn as_bytes(&self) -> &[u8; 8] {
         &self.0

@@ -41,6 +41,8 @@ pub(crate) enum Signed {
     Hint,
     /// An introduction of another device.
     Introduction,
+    /// That the signing key belongs to the device that a handshake proved.
+    Card,
 }
 
 /// These bytes are no public keys.
@@ -136,6 +138,7 @@ impl Signed {
         let purpose: &[u8] = match self {
             Signed::Hint => b"tributary hint 1\0",
             Signed::Introduction => b"tributary introduction 1\0",
+            Signed::Card => b"tributary card 1\0",
         };
         [purpose, message].concat()
     }

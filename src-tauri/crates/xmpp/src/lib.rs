@@ -13,10 +13,12 @@
 pub mod account;
 pub mod channel;
 mod connect;
+pub mod courier;
 pub mod device;
 pub mod hints;
 pub mod ibb;
 pub mod login;
+pub mod pairing;
 pub mod session;
 mod wire;
 mod words;

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::account::{Account, DeviceTag, FullJid, Secret, Trust};
+use crate::courier::{self, Courier, Dispatch, Listener};
 use crate::hints::{Counter, DeviceState, ReceivedState};
 use crate::ibb::{self, Admission, Bytestream, Bytestreams, OpenError, Opening};
 use crate::login::{LoginFault, Mechanism};
@@ -135,6 +136,7 @@ pub struct Session {
     publish: watch::Sender<Option<DeviceState>>,
     network: Arc<Notify>,
     bytestreams: Bytestreams,
+    courier: Courier,
     state: watch::Receiver<ConnectionState>,
     stop: DropGuard,
     task: JoinHandle<()>,
@@ -154,6 +156,8 @@ struct Wishes {
     network: Arc<Notify>,
     openings: mpsc::Receiver<Opening>,
     admission: Admission,
+    outbox: mpsc::Receiver<Dispatch>,
+    listener: Listener,
     /// Rung by the handles of streams when they have work for the session.
     bell: Arc<Notify>,
     stop: CancellationToken,
@@ -173,17 +177,23 @@ pub fn start(
     let network = Arc::new(Notify::new());
     let stop = CancellationToken::new();
     let (bytestreams, openings) = ibb::streams();
+    let (courier, outbox) = courier::courier();
     let wishes = Wishes {
         login: login.clone(),
         publish: to_publish,
         network: network.clone(),
         openings,
         admission: bytestreams.admission(),
+        outbox,
+        listener: courier.listener(),
         bell: Arc::new(Notify::new()),
         stop: stop.clone(),
     };
     let task = tokio::spawn(task::run(wishes, timeouts, events, state_now));
-    (Session { login, publish, network, bytestreams, state, stop: stop.drop_guard(), task }, received)
+    (
+        Session { login, publish, network, bytestreams, courier, state, stop: stop.drop_guard(), task },
+        received,
+    )
 }
 
 impl Session {
@@ -229,6 +239,11 @@ impl Session {
     /// A handle that opens and accepts streams from other tasks.
     pub fn bytestreams(&self) -> Bytestreams {
         self.bytestreams.clone()
+    }
+
+    /// A handle that carries the packets of pairings.
+    pub fn courier(&self) -> Courier {
+        self.courier.clone()
     }
 
     /// Says goodbye to the server and ends the task.

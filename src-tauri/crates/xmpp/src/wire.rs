@@ -6,6 +6,7 @@ pub(crate) mod device;
 pub(crate) mod disco;
 pub(crate) mod headline;
 pub(crate) mod ibb;
+pub(crate) mod pair;
 pub(crate) mod presence;
 pub(crate) mod pubsub;
 pub(crate) mod state;

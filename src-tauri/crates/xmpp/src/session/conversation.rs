@@ -18,6 +18,7 @@ use super::SessionEvent;
 use super::devices::Devices;
 use super::requests::{Purpose, Requests};
 use crate::account::{BareJid, DeviceTag, FullJid};
+use crate::courier::{Desk, Dispatch, Reply};
 use crate::hints::outbox::{Due, Outbox};
 use crate::hints::{self, DeviceState, ReceivedState};
 use crate::ibb::Opening;
@@ -84,6 +85,7 @@ pub(crate) struct Conversation {
     configured: bool,
     online: bool,
     streams: Streams,
+    desk: Desk,
     /// Stanzas that may still be put into the line's queue.
     room: usize,
     acts: Vec<Act>,
@@ -96,6 +98,7 @@ impl Conversation {
         own: DeviceTag,
         reply: Duration,
         streams: Streams,
+        desk: Desk,
         now: Instant,
     ) -> Conversation {
         Conversation {
@@ -108,6 +111,7 @@ impl Conversation {
             configured: false,
             online: false,
             streams,
+            desk,
             room: usize::MAX,
             acts: Vec::new(),
         }
@@ -119,6 +123,7 @@ impl Conversation {
         self.store = Store::Unknown;
         self.configured = false;
         self.streams.session_lost();
+        self.desk.session_lost();
         self.requests.clear();
         self.outbox.fresh_session();
         for (jid, device) in self.devices.all_left() {
@@ -144,6 +149,22 @@ impl Conversation {
         self.online = true;
         self.requests.extend(now.tick);
         self.streams.resumed(now.tick);
+        self.desk.resumed(now.tick);
+    }
+
+    /// Somebody here sends a packet of a pairing.
+    pub(crate) fn dispatch(&mut self, dispatch: Dispatch, now: Now) {
+        self.desk.send(dispatch, self.online, now.tick);
+    }
+
+    /// Waits for an answer of somebody here to a packet of a pairing.
+    pub(crate) async fn next_reply(&mut self) -> Option<Reply> {
+        self.desk.next_reply().await
+    }
+
+    /// Somebody here answered a packet of a pairing.
+    pub(crate) fn reply(&mut self, reply: Reply) {
+        self.desk.answer(reply);
     }
 
     /// Somebody here wants a stream to another client.
@@ -151,20 +172,22 @@ impl Conversation {
         self.streams.open(opening, self.online, now.tick);
     }
 
-    /// Lets the streams send what they can, with room in the line's queue for so many stanzas.
+    /// Lets streams and exchanges send what they can, with room in the line's queue for so many stanzas.
     pub(crate) fn pump(&mut self, room: usize, now: Now) -> Pumped {
         self.room = room;
         if !self.online {
             return Pumped::default();
         }
+        let desk_due = self.desk.tick(now.tick);
         let pumped = self.streams.pump(room.saturating_sub(RESERVED), now.tick);
         self.send_streams();
-        pumped
+        Pumped { again: [pumped.again, desk_due].into_iter().flatten().min(), ..pumped }
     }
 
     fn send_streams(&mut self) {
-        let out = self.streams.take_out().into_iter().map(|stanza| Act::Send(Box::new(stanza)));
-        self.acts.extend(out);
+        // Packets first: a person waits for them.
+        let out = self.desk.take_out().into_iter().chain(self.streams.take_out());
+        self.acts.extend(out.map(|stanza| Act::Send(Box::new(stanza))));
     }
 
     /// The engine has a newer state.
@@ -175,6 +198,7 @@ impl Conversation {
     /// Says goodbye.
     pub(crate) fn leave(&mut self) {
         self.streams.session_lost();
+        self.desk.session_lost();
         if self.online {
             self.send_streams();
             self.send(presence::unavailable());
@@ -229,7 +253,7 @@ impl Conversation {
     }
 
     fn iq(&mut self, iq: Iq, now: Now) {
-        if self.streams.iq(&iq, now.tick) {
+        if self.streams.iq(&iq, now.tick) || self.desk.iq(&iq, now.tick) {
             return;
         }
         if self.room < RESERVED && !answer::is_own(iq.from(), &self.account) {

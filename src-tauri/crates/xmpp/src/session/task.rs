@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::conversation::{Act, Conversation, Now};
 use super::line::{Line, LineEvent, until};
 use super::{ConnectionState, SessionEvent, Timeouts, Wishes};
+use crate::courier::Desk;
 use crate::ibb::streams::{Limits, Streams};
 
 /// Runs the session until it is stopped.
@@ -22,7 +23,9 @@ pub(super) async fn run(
     let account = wishes.login.borrow().account.clone();
     let limits = Limits { reply: timeouts.reply, stall: timeouts.stall, quiet: timeouts.quiet };
     let streams = Streams::new(limits, wishes.admission, wishes.bell.clone());
-    let mut talk = Conversation::new(account.jid, account.device, timeouts.reply, streams, Instant::now());
+    let desk = Desk::new(wishes.listener, timeouts.reply);
+    let mut talk =
+        Conversation::new(account.jid, account.device, timeouts.reply, streams, desk, Instant::now());
     let mut line = Line::new(wishes.login.subscribe(), timeouts);
     let mut logins = wishes.login.subscribe();
     let stop = wishes.stop.clone();
@@ -71,6 +74,8 @@ pub(super) async fn run(
                 }
             }
             Some(opening) = wishes.openings.recv() => talk.open_stream(opening, now()),
+            Some(dispatch) = wishes.outbox.recv() => talk.dispatch(dispatch, now()),
+            Some(reply) = talk.next_reply() => talk.reply(reply),
             () = wishes.bell.notified() => (),
             () = wishes.network.notified() => line.network_changed(),
             () = until(come_back) => (),

@@ -7,6 +7,7 @@ mod device;
 mod faults;
 mod hints;
 mod login;
+mod pairing;
 mod slixmpp;
 mod streams;
 mod throughput;

@@ -21,7 +21,8 @@ impl Talk {
         let account = "alice@p.test".parse().unwrap();
         let limits = crate::ibb::streams::Limits { reply: REPLY, stall: REPLY, quiet: REPLY };
         let streams = Streams::new(limits, Default::default(), Default::default());
-        let it = Conversation::new(account, OWN.parse().unwrap(), REPLY, streams, tick);
+        let desk = Desk::new(Default::default(), REPLY);
+        let it = Conversation::new(account, OWN.parse().unwrap(), REPLY, streams, desk, tick);
         let mut talk = Talk { it, now: Now { tick, clock: CLOCK } };
         talk.it.fresh("alice@p.test/trib-1".parse().unwrap(), talk.now);
         talk
