@@ -11,6 +11,7 @@ mod rendering;
 #[cfg(test)]
 mod testing;
 mod tray;
+mod web_processes;
 mod windows;
 mod wish;
 

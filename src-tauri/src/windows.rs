@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tauri::{AppHandle, Emitter, Manager, Runtime, WebviewUrl, WebviewWindowBuilder};
+use tauri::{AppHandle, Emitter, Manager, Runtime, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 use tokio::sync::Notify;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
-use crate::rendering;
 use crate::wish::View;
+use crate::{rendering, web_processes};
 
 /// The main window's label, as in tauri.conf.json.
 const MAIN: &str = "main";
@@ -17,6 +17,9 @@ const MAIN: &str = "main";
 const VIEW_EVENT: &str = "view";
 /// A window that has not painted by then is taken for blank.
 const FIRST_PAINT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Who closes the window and opens it again at once gets it without a wait for what was ended meanwhile.
+const SECOND_THOUGHT: Duration = Duration::from_secs(3);
 
 /// Rings when a window says that its first picture is on the screen.
 #[derive(Clone, Default)]
@@ -53,11 +56,32 @@ pub fn show<R: Runtime>(app: &AppHandle<R>, view: Option<View>) -> Result<()> {
     if let Some(view) = view {
         config.url = WebviewUrl::App(format!("index.html#{}", view.name()).into());
     }
-    WebviewWindowBuilder::from_config(app, &config)
+    let window = WebviewWindowBuilder::from_config(app, &config)
         .and_then(WebviewWindowBuilder::build)
         .context("making the window")?;
+    let closed = app.clone();
+    window.on_window_event(move |event| {
+        if matches!(event, WindowEvent::Destroyed) {
+            tauri::async_runtime::spawn(settle(closed.clone()));
+        }
+    });
     watch_first_paint(app.clone());
     Ok(())
+}
+
+/// Gives back what a window needed, unless there is one again.
+async fn settle<R: Runtime>(app: AppHandle<R>) {
+    tokio::time::sleep(SECOND_THOUGHT).await;
+    let asked = app.clone();
+    // Windows are made on the main thread: none can come up between the look and what follows.
+    let settled = app.run_on_main_thread(move || {
+        if asked.get_webview_window(MAIN).is_none() {
+            web_processes::end_idle();
+        }
+    });
+    if let Err(error) = settled {
+        debug!(%error, "the program ends");
+    }
 }
 
 /// Some graphics drivers leave the web view blank with DMA-BUF rendering: then starts again once without it.

@@ -6,6 +6,7 @@
 
 mod account;
 mod first_run;
+mod memory;
 mod preferences;
 mod shell;
 mod tray;

@@ -72,6 +72,12 @@ impl Computer {
         self.desktop.tray_item("Tributary", LIMIT)
     }
 
+    /// The process of the shell that runs.
+    #[track_caller]
+    pub fn pid(&self) -> u32 {
+        self.shell.as_ref().expect("it was started").pid()
+    }
+
     /// Waits until the engine in the shell answers.
     #[track_caller]
     pub fn await_engine(&self) {
