@@ -7,6 +7,7 @@
 
 pub(crate) mod bucket;
 pub(crate) mod outbox;
+pub(crate) mod sealed;
 
 use std::fmt;
 
@@ -15,6 +16,8 @@ use sha2::Sha256;
 use tributary_formats::uuid::RepoUuid;
 
 use crate::account::{BareJid, DeviceTag};
+
+pub use sealed::{HintKey, HintKeyId, News, Replays, SealedHint, Sealer, open_sealed};
 
 /// A publisher's counter: `epoch` grows when the counter was lost (the time of its making does), `seq` with
 /// every state published. A state whose counter is not above the last one seen of that device is a replay.
@@ -68,6 +71,8 @@ pub struct ReceivedState {
     pub counter: Counter,
     /// A pair of marks for each folder.
     pub marks: Vec<FolderMarks>,
+    /// What it says to paired devices: see [`open_sealed`].
+    pub sealed: Vec<SealedHint>,
 }
 
 /// Two keyed marks, both under the publisher's repository UUID.
@@ -180,7 +185,13 @@ mod tests {
 
     fn received(device: DeviceTag, state: &DeviceState) -> ReceivedState {
         let from = "alice@p.test".parse().unwrap();
-        ReceivedState { from, device, counter: state.counter, marks: marks(device, state) }
+        ReceivedState {
+            from,
+            device,
+            counter: state.counter,
+            marks: marks(device, state),
+            sealed: Vec::new(),
+        }
     }
 
     fn state(seq: u64) -> DeviceState {

@@ -15,6 +15,7 @@ pub mod channel;
 mod connect;
 pub mod courier;
 pub mod device;
+mod fields;
 pub mod hints;
 pub mod ibb;
 pub mod login;

@@ -17,7 +17,6 @@
 
 mod card;
 mod code;
-mod fields;
 mod grant;
 mod handshake;
 mod introduction;
@@ -29,6 +28,8 @@ mod packet;
 mod secret;
 
 use std::fmt;
+
+use crate::fields::Malformed;
 
 pub use card::Card;
 pub use code::Code;
@@ -123,6 +124,12 @@ impl PairingError {
     /// Whether the same invitation may be tried again, by the same person.
     pub fn may_try_again(self) -> bool {
         matches!(self, PairingError::Busy | PairingError::Vanished)
+    }
+}
+
+impl From<Malformed> for PairingError {
+    fn from(_: Malformed) -> PairingError {
+        PairingError::Untrustworthy
     }
 }
 

@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::account::{Account, DeviceTag, FullJid, Secret, Trust};
 use crate::courier::{self, Courier, Dispatch, Listener};
-use crate::hints::{Counter, DeviceState, ReceivedState};
+use crate::hints::{Counter, DeviceState, ReceivedState, Sealer};
 use crate::ibb::{self, Admission, Bytestream, Bytestreams, OpenError, Opening};
 use crate::login::{LoginFault, Mechanism};
 
@@ -134,6 +134,7 @@ pub struct Timeouts {
 pub struct Session {
     login: watch::Sender<Login>,
     publish: watch::Sender<Option<DeviceState>>,
+    sealer: watch::Sender<Option<Sealer>>,
     network: Arc<Notify>,
     bytestreams: Bytestreams,
     courier: Courier,
@@ -153,6 +154,7 @@ struct Login {
 struct Wishes {
     login: watch::Sender<Login>,
     publish: watch::Receiver<Option<DeviceState>>,
+    sealer: watch::Receiver<Option<Sealer>>,
     network: Arc<Notify>,
     openings: mpsc::Receiver<Opening>,
     admission: Admission,
@@ -173,6 +175,7 @@ pub fn start(
     let (events, received) = mpsc::channel(EVENT_DEPTH);
     let (login, _) = watch::channel(Login { account, secret });
     let (publish, to_publish) = watch::channel(None);
+    let (sealer, to_seal) = watch::channel(None);
     let (state_now, state) = watch::channel(ConnectionState::Off);
     let network = Arc::new(Notify::new());
     let stop = CancellationToken::new();
@@ -181,6 +184,7 @@ pub fn start(
     let wishes = Wishes {
         login: login.clone(),
         publish: to_publish,
+        sealer: to_seal,
         network: network.clone(),
         openings,
         admission: bytestreams.admission(),
@@ -191,7 +195,17 @@ pub fn start(
     };
     let task = tokio::spawn(task::run(wishes, timeouts, events, state_now));
     (
-        Session { login, publish, network, bytestreams, courier, state, stop: stop.drop_guard(), task },
+        Session {
+            login,
+            publish,
+            sealer,
+            network,
+            bytestreams,
+            courier,
+            state,
+            stop: stop.drop_guard(),
+            task,
+        },
         received,
     )
 }
@@ -201,6 +215,13 @@ impl Session {
     /// thinned and the newest state always goes out in the end.
     pub fn publish(&self, state: DeviceState) {
         self.publish.send_replace(Some(state));
+    }
+
+    /// Seals what is published from now on for the paired devices that have the folders' keys, besides the marks for
+    /// those that never paired. A key that changed (somebody was removed) counts from the next [`publish`](Self::publish)
+    /// on.
+    pub fn seal_hints(&self, sealer: Sealer) {
+        self.sealer.send_replace(Some(sealer));
     }
 
     /// Tells that the system's network changed: a pause ends now, and a connection that stands is resumed over

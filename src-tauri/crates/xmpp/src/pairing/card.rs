@@ -1,10 +1,10 @@
 //! Who a device is: what both sides show each other in the handshake, and people see.
 
 use super::PairingError;
-use super::fields::{Reader, Writer, is_deceptive};
 use super::handshake::Handshake;
 use crate::account::{DeviceTag, FullJid};
 use crate::device::{DeviceKeys, PublicKeys, Signed};
+use crate::fields::{Reader, Writer, is_deceptive};
 
 /// Longest name of a device, in bytes.
 const MAX_NAME: usize = 100;

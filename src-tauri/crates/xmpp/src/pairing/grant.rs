@@ -6,8 +6,8 @@ use tributary_formats::uuid::RepoUuid;
 use zeroize::Zeroizing;
 
 use super::PairingError;
-use super::fields::{Reader, Writer};
 use super::introduction::MAX_LENGTH;
+use crate::fields::{Reader, Writer};
 
 /// Longest name of a folder, in bytes.
 const MAX_NAME: usize = 255;

@@ -3,10 +3,10 @@
 //! The new device gets an introduction of each of the others, and a letter about itself that it shows to them. It says
 //! nothing to those who do not know the one who signed it.
 
-use super::fields::{Reader, Writer};
 use super::{PairingError, Seconds};
 use crate::account::{DeviceTag, FullJid};
 use crate::device::{DeviceId, DeviceKeys, PublicKeys, Signed};
+use crate::fields::{Reader, Writer};
 
 /// Longest introduction that is read.
 pub(crate) const MAX_LENGTH: usize = 8192;
@@ -89,18 +89,17 @@ impl Introduction {
         bytes: &[u8],
         known: impl IntoIterator<Item = &'a PublicKeys>,
     ) -> Result<Introduction, NotIntroduced> {
-        let forged = |_| NotIntroduced::Forged;
         let (signature, signed) = bytes.split_first_chunk::<64>().ok_or(NotIntroduced::Forged)?;
         if bytes.len() > MAX_LENGTH {
             return Err(NotIntroduced::Forged);
         }
-        let fields = Reader::new(signed).map_err(forged)?;
-        let by = DeviceId::from_bytes(fields.array(BY).map_err(forged)?);
+        let fields = Reader::new(signed).map_err(|_| NotIntroduced::Forged)?;
+        let by = DeviceId::from_bytes(fields.array(BY).map_err(|_| NotIntroduced::Forged)?);
         let introducer = known.into_iter().find(|keys| keys.id() == by).ok_or(NotIntroduced::Stranger(by))?;
         if !introducer.verify(Signed::Introduction, signed, signature) {
             return Err(NotIntroduced::Forged);
         }
-        read(&fields).map_err(forged)
+        read(&fields).map_err(|_| NotIntroduced::Forged)
     }
 }
 

@@ -20,7 +20,7 @@ use super::requests::{Purpose, Requests};
 use crate::account::{BareJid, DeviceTag, FullJid};
 use crate::courier::{Desk, Dispatch, Reply};
 use crate::hints::outbox::{Due, Outbox};
-use crate::hints::{self, DeviceState, ReceivedState};
+use crate::hints::{self, DeviceState, ReceivedState, Sealer};
 use crate::ibb::Opening;
 use crate::ibb::streams::{Pumped, Streams};
 use crate::wire::presence::Seen;
@@ -80,6 +80,7 @@ pub(crate) struct Conversation {
     devices: Devices,
     requests: Requests,
     outbox: Outbox,
+    sealer: Option<Sealer>,
     store: Store,
     /// The own node was set right in this session already.
     configured: bool,
@@ -107,6 +108,7 @@ impl Conversation {
             devices: Devices::default(),
             requests: Requests::new(reply),
             outbox: Outbox::new(now),
+            sealer: None,
             store: Store::Unknown,
             configured: false,
             online: false,
@@ -193,6 +195,11 @@ impl Conversation {
     /// The engine has a newer state.
     pub(crate) fn publish(&mut self, state: DeviceState) {
         self.outbox.put(state);
+    }
+
+    /// Folders are shared with paired devices by these keys. Counts from the next state on.
+    pub(crate) fn seal_with(&mut self, sealer: Sealer) {
+        self.sealer = Some(sealer);
     }
 
     /// Says goodbye.
@@ -420,13 +427,16 @@ impl Conversation {
     }
 
     fn hint(&mut self, state: State) {
-        let State { device, counter, marks, .. } = state;
-        self.tell(SessionEvent::Hint(ReceivedState { from: self.account.clone(), device, counter, marks }));
+        let State { device, counter, marks, sealed, .. } = state;
+        let from = self.account.clone();
+        self.tell(SessionEvent::Hint(ReceivedState { from, device, counter, marks, sealed }));
     }
 
     fn on_wire(&self, state: &DeviceState, now: Now) -> State {
         let marks = hints::marks(self.own, state);
-        State { device: self.own, counter: state.counter, time: now.clock, marks }
+        let seal = |folder| self.sealer.as_ref()?.seal(self.own, folder, state.counter, now.clock);
+        let sealed = state.folders.iter().filter_map(seal).collect();
+        State { device: self.own, counter: state.counter, time: now.clock, marks, sealed }
     }
 
     fn ask_account(&mut self, iq: Iq) {

@@ -69,6 +69,10 @@ pub(super) async fn run(
             },
             Ok(()) = logins.changed() => line.login_changed(),
             Ok(()) = wishes.publish.changed() => {
+                // Keys that were given before this state seal it.
+                if let Some(sealer) = wishes.sealer.borrow_and_update().clone() {
+                    talk.seal_with(sealer);
+                }
                 if let Some(newest) = wishes.publish.borrow_and_update().clone() {
                     talk.publish(newest);
                 }
@@ -77,6 +81,11 @@ pub(super) async fn run(
             Some(dispatch) = wishes.outbox.recv() => talk.dispatch(dispatch, now()),
             Some(reply) = talk.next_reply() => talk.reply(reply),
             () = wishes.bell.notified() => (),
+            Ok(()) = wishes.sealer.changed() => {
+                if let Some(sealer) = wishes.sealer.borrow_and_update().clone() {
+                    talk.seal_with(sealer);
+                }
+            }
             () = wishes.network.notified() => line.network_changed(),
             () = until(come_back) => (),
         }

@@ -35,7 +35,13 @@ mod tests {
 
     fn state() -> State {
         let device = "9f2c41d07a5be380".parse().unwrap();
-        State { device, counter: Counter { epoch: 3, seq: 7 }, time: 11, marks: Vec::new() }
+        State {
+            device,
+            counter: Counter { epoch: 3, seq: 7 },
+            time: 11,
+            marks: Vec::new(),
+            sealed: Vec::new(),
+        }
     }
 
     #[test]

@@ -120,7 +120,13 @@ mod tests {
     }
 
     fn state(device: DeviceTag) -> State {
-        State { device, counter: Counter { epoch: 3, seq: 7 }, time: 11, marks: Vec::new() }
+        State {
+            device,
+            counter: Counter { epoch: 3, seq: 7 },
+            time: 11,
+            marks: Vec::new(),
+            sealed: Vec::new(),
+        }
     }
 
     #[test]

@@ -10,11 +10,19 @@ use xso::{AsXml, FromXml};
 
 use super::NS;
 use crate::account::DeviceTag;
-use crate::hints::{Counter, FolderMarks};
+use crate::hints::sealed::MAX_SEALED;
+use crate::hints::{Counter, FolderMarks, HintKeyId, SealedHint};
 
 /// The most folders that a state speaks of: with their marks they take less than 8 KiB, which every server
 /// passes and which keeps a burst of states within the strictest shipped rate limit.
 pub(crate) const MAX_FOLDERS: usize = 64;
+
+/// The most bytes of a state, as text.
+const MAX_BYTES: usize = 8192;
+/// What a state takes without its folders, one sealed hint besides its content, and one pair of marks.
+const FRAME_BYTES: usize = 192;
+const SEALED_BYTES: usize = 64;
+const MARKS_BYTES: usize = 124;
 
 /// A device's state on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +35,8 @@ pub(crate) struct State {
     pub(crate) time: u64,
     /// At most [`MAX_FOLDERS`].
     pub(crate) marks: Vec<FolderMarks>,
+    /// As many as fit.
+    pub(crate) sealed: Vec<SealedHint>,
 }
 
 #[derive(FromXml, AsXml)]
@@ -42,6 +52,8 @@ struct StateXml {
     time: u64,
     #[xml(child(n = ..))]
     folders: Vec<FolderXml>,
+    #[xml(child(n = ..))]
+    sealed: Vec<SealedXml>,
 }
 
 #[derive(FromXml, AsXml)]
@@ -51,6 +63,15 @@ struct FolderXml {
     mark: Vec<u8>,
     #[xml(attribute(codec = Base64))]
     heads: Vec<u8>,
+}
+
+#[derive(FromXml, AsXml)]
+#[xml(namespace = NS, name = "sealed", on_unknown_attribute = Discard, on_unknown_child = Discard)]
+struct SealedXml {
+    #[xml(attribute)]
+    k: String,
+    #[xml(text(codec = Base64))]
+    sealed: Vec<u8>,
 }
 
 impl PubSubPayload for StateElement {}
@@ -74,9 +95,22 @@ impl From<StateElement> for Element {
 }
 
 impl State {
-    /// The state as an element; what is over [`MAX_FOLDERS`] falls off the end.
+    /// The state as an element, of at most [`MAX_BYTES`]: what does not fit falls off the end. Marks are for devices that
+    /// never paired, so where there are both, those that are sealed come first.
     pub(crate) fn to_element(&self) -> StateElement {
-        let folders = self.marks.iter().take(MAX_FOLDERS);
+        let mut room = MAX_BYTES - FRAME_BYTES;
+        let mut fits = |bytes: usize| {
+            let left = room.checked_sub(bytes);
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        let sealed: Vec<SealedXml> = self
+            .sealed
+            .iter()
+            .take_while(|hint| fits(SEALED_BYTES + hint.sealed.len().div_ceil(3) * 4))
+            .map(|hint| SealedXml { k: hex::encode(hint.key.0), sealed: hint.sealed.clone() })
+            .collect();
+        let folders = self.marks.iter().take(MAX_FOLDERS).take_while(|_| fits(MARKS_BYTES));
         StateElement(Element::from(StateXml {
             tag: self.device.to_string(),
             epoch: self.counter.epoch,
@@ -85,6 +119,7 @@ impl State {
             folders: folders
                 .map(|m| FolderXml { mark: m.folder.to_vec(), heads: m.heads.to_vec() })
                 .collect(),
+            sealed,
         }))
     }
 
@@ -98,7 +133,14 @@ impl State {
         let marks = xml.folders.into_iter().take(MAX_FOLDERS).filter_map(|folder| {
             Some(FolderMarks { folder: folder.mark.try_into().ok()?, heads: folder.heads.try_into().ok()? })
         });
+        let sealed = xml.sealed.into_iter().take(MAX_FOLDERS).filter_map(|hint| {
+            let mut key = [0; 8];
+            hex::decode_to_slice(&hint.k, &mut key).ok()?;
+            (hint.sealed.len() <= MAX_SEALED)
+                .then_some(SealedHint { key: HintKeyId(key), sealed: hint.sealed })
+        });
         Some(State {
+            sealed: sealed.collect(),
             device: xml.tag.parse().ok()?,
             counter: Counter { epoch: xml.epoch, seq: xml.seq },
             time: xml.time,
@@ -128,6 +170,7 @@ mod tests {
             counter: Counter { epoch: 1_795_000_000, seq: 7 },
             time: 1_795_400_000,
             marks: (0..folders).map(mark).collect(),
+            sealed: Vec::new(),
         }
     }
 
@@ -144,6 +187,28 @@ mod tests {
         assert!(text.len() <= 8192, "{} bytes would break the limit that the README promises", text.len());
         let read = State::from_element(&text.parse().unwrap()).unwrap();
         assert_eq!(read.marks, state(MAX_FOLDERS).marks, "what does not fit falls off the end");
+    }
+
+    #[test]
+    fn sealed_hints_come_back_as_far_as_they_fit() {
+        let hint = |at: usize| SealedHint { key: HintKeyId([at as u8; 8]), sealed: vec![at as u8; 260] };
+        let both =
+            |sealed: usize, folders| State { sealed: (0..sealed).map(hint).collect(), ..state(folders) };
+        let read = |state: &State| {
+            let text = super::super::text(state.to_element());
+            assert!(text.len() <= 8192, "{} bytes", text.len());
+            State::from_element(&text.parse().unwrap()).unwrap()
+        };
+        assert_eq!(read(&both(3, 2)), both(3, 2));
+        let full = read(&both(100, 100));
+        assert!(full.sealed.len() >= 18, "{}", full.sealed.len());
+        assert_eq!(full.sealed, both(full.sealed.len(), 0).sealed, "those changed last stay");
+        let bad = format!(
+            "<state xmlns='{NS}' tag='9f2c41d07a5be380' epoch='1' seq='2'><sealed k='xyz'>AAAA</sealed>\
+             <sealed k='0000000000000000'>{}</sealed></state>",
+            "AAAA".repeat(2000)
+        );
+        assert_eq!(State::from_element(&bad.parse().unwrap()).unwrap().sealed, []);
     }
 
     #[test]

@@ -87,7 +87,13 @@ fn state(seq: u64) -> DeviceState {
 
 fn answer(id: &str, device: &str, seq: u64, time: u64) -> String {
     let tag = device.parse().unwrap();
-    let state = State { device: tag, counter: Counter { epoch: 1, seq }, time, marks: Vec::new() };
+    let state = State {
+        device: tag,
+        counter: Counter { epoch: 1, seq },
+        time,
+        marks: Vec::new(),
+        sealed: Vec::new(),
+    };
     let state = crate::wire::text(state.to_element());
     let node = crate::wire::state::node(tag);
     format!(

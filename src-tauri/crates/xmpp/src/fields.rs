@@ -1,7 +1,10 @@
-//! What packets hold inside: fields, each a kind in one byte, a length in four (highest first), and its bytes. Kinds
+//! What is sealed or signed, as bytes: fields, each a kind in one byte, a length in four (highest first), and its bytes. Kinds
 //! that are not known are skipped, so a newer version can say more.
 
-use super::PairingError;
+/// These bytes are not what they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a list of the fields that are needed")]
+pub(crate) struct Malformed;
 
 /// A list of fields as bytes.
 #[derive(Debug, Default)]
@@ -29,12 +32,12 @@ impl Writer {
 
 impl<'a> Reader<'a> {
     /// Splits bytes into their fields; whole, or not at all.
-    pub(crate) fn new(mut bytes: &'a [u8]) -> Result<Reader<'a>, PairingError> {
+    pub(crate) fn new(mut bytes: &'a [u8]) -> Result<Reader<'a>, Malformed> {
         let mut fields = Vec::new();
         while let Some((kind, rest)) = bytes.split_first() {
-            let (length, rest) = rest.split_first_chunk::<4>().ok_or(PairingError::Untrustworthy)?;
+            let (length, rest) = rest.split_first_chunk::<4>().ok_or(Malformed)?;
             let length = u32::from_be_bytes(*length) as usize;
-            let (field, rest) = rest.split_at_checked(length).ok_or(PairingError::Untrustworthy)?;
+            let (field, rest) = rest.split_at_checked(length).ok_or(Malformed)?;
             fields.push((*kind, field));
             bytes = rest;
         }
@@ -42,8 +45,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The field of a kind; the first one counts.
-    pub(crate) fn get(&self, kind: u8) -> Result<&'a [u8], PairingError> {
-        self.all(kind).next().ok_or(PairingError::Untrustworthy)
+    pub(crate) fn get(&self, kind: u8) -> Result<&'a [u8], Malformed> {
+        self.all(kind).next().ok_or(Malformed)
     }
 
     /// All fields of a kind.
@@ -52,15 +55,15 @@ impl<'a> Reader<'a> {
     }
 
     /// A field of a fixed length.
-    pub(crate) fn array<const N: usize>(&self, kind: u8) -> Result<[u8; N], PairingError> {
-        self.get(kind)?.try_into().map_err(|_| PairingError::Untrustworthy)
+    pub(crate) fn array<const N: usize>(&self, kind: u8) -> Result<[u8; N], Malformed> {
+        self.get(kind)?.try_into().map_err(|_| Malformed)
     }
 
     /// A field that is text of at most so many bytes, and shows what it says: no control characters.
-    pub(crate) fn text(&self, kind: u8, most: usize) -> Result<String, PairingError> {
-        let text = std::str::from_utf8(self.get(kind)?).map_err(|_| PairingError::Untrustworthy)?;
+    pub(crate) fn text(&self, kind: u8, most: usize) -> Result<String, Malformed> {
+        let text = std::str::from_utf8(self.get(kind)?).map_err(|_| Malformed)?;
         if text.len() > most || text.chars().any(is_deceptive) {
-            return Err(PairingError::Untrustworthy);
+            return Err(Malformed);
         }
         Ok(text.to_owned())
     }
@@ -108,7 +111,7 @@ mod tests {
         };
         assert_eq!(read("Anna's laptop").as_deref(), Ok("Anna's laptop"));
         for bad in ["a\nb", "a\u{202e}b", "a\u{0}", &"x".repeat(21)] {
-            assert_eq!(read(bad), Err(PairingError::Untrustworthy), "{bad:?}");
+            assert_eq!(read(bad), Err(Malformed), "{bad:?}");
         }
     }
 }
