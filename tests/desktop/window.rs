@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use tributary_testkit::xmpp_servers::{Prosody, XmppServer as _};
+use tributary_testkit::xmpp_servers::Prosody;
 use tributary_testkit::{Desktop, eventually, need_all};
 
 use crate::account;
