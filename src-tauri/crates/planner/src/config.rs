@@ -25,6 +25,8 @@ pub struct Config {
     pub record_wait: Millis,
     /// Longest that a record waits in a long batch.
     pub record_wait_long: Millis,
+    /// Longest that a record waits of which others only learn that contents arrived here.
+    pub record_wait_arrivals: Millis,
     /// This many contents that others wait for are recorded at once.
     pub record_keys: usize,
     /// Most keys in flight at a place in one direction.
@@ -47,6 +49,7 @@ impl Config {
             content_first_wait: Millis(300),
             record_wait: Millis::from_secs(1),
             record_wait_long: Millis::from_secs(5),
+            record_wait_arrivals: Millis::from_secs(20),
             record_keys: 2_000,
             keys_in_flight: 512,
             bytes_in_flight: 256 << 20,

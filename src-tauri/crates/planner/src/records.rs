@@ -121,12 +121,12 @@ impl Records {
             let patience = doubled(config.record_wait, self.in_batch, config.record_wait_long);
             last.after(config.record_wait).min(first.after(patience))
         } else if transferring || fetching {
-            last.after(config.record_wait).min(first.after(config.record_wait_long))
+            last.after(config.record_wait).min(first.after(config.record_wait_arrivals))
         } else {
             // Computers that got the same news at the same moment would push at the same moment.
             let quarter = config.record_wait.0 / 4;
             let jitter = Seed::of(config, first).part_of(2 * quarter, 0);
-            last.after(Millis(quarter + jitter)).min(first.after(config.record_wait_long))
+            last.after(Millis(quarter + jitter)).min(first.after(config.record_wait_arrivals))
         };
         match self.setback {
             None => Some(due),

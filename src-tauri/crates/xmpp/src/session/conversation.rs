@@ -16,6 +16,7 @@ use xmpp_parsers::stanza_error::StanzaError;
 
 use super::SessionEvent;
 use super::devices::Devices;
+use super::friends::Friends;
 use super::requests::{Purpose, Requests};
 use crate::account::{BareJid, DeviceTag, FullJid};
 use crate::courier::{Desk, Dispatch, Reply};
@@ -78,6 +79,7 @@ pub(crate) struct Conversation {
     account: BareJid,
     own: DeviceTag,
     devices: Devices,
+    friends: Friends,
     requests: Requests,
     outbox: Outbox,
     sealer: Option<Sealer>,
@@ -106,6 +108,7 @@ impl Conversation {
             account,
             own,
             devices: Devices::default(),
+            friends: Friends::default(),
             requests: Requests::new(reply),
             outbox: Outbox::new(now),
             sealer: None,
@@ -139,6 +142,7 @@ impl Conversation {
         self.ask_account(Iq::from_get(id, disco::items_query()));
         self.fetch(self.own, now);
         self.fetch_all(now);
+        self.ask_roster(now);
     }
 
     /// The connection is interrupted; nothing is lost so far.
@@ -267,12 +271,14 @@ impl Conversation {
             // Somebody asks faster than the server takes our answers: who floods is not answered.
             return;
         }
-        if let Some(reply) = answer::to(&iq, &self.account, self.devices.known()) {
+        let friend = self.is_friends(iq.from());
+        if let Some(reply) = answer::to(&iq, &self.account, friend, self.devices.known()) {
             self.send(reply);
             return self.caps_told(&iq, now);
         }
-        // Anybody can send an answer; ours come from the own account or its server.
-        if !answer::is_own(iq.from(), &self.account) {
+        // Anybody can send an answer; ours come from the own account or its server, and from a friend's account what it
+        // was asked for.
+        if !answer::is_own(iq.from(), &self.account) && !self.is_friends_answer(&iq) {
             return;
         }
         let Some(purpose) = self.requests.take(iq.id()) else { return };
@@ -299,6 +305,7 @@ impl Conversation {
                 }
             }
             Purpose::Fetch(device) => self.fetched(device, &answer, now),
+            Purpose::Roster => self.roster(&answer),
             Purpose::Publish => self.published(&answer, now),
             Purpose::Configure => self.outbox.refused(now.tick, matches!(answer, Answer::Result(_))),
             Purpose::Delete => (),
@@ -329,7 +336,8 @@ impl Conversation {
                 self.tell(SessionEvent::CounterBehind { held });
             }
         } else if let Some(state) = state {
-            if age(&state) > NODE_LIFE {
+            // A friend's node is not ours to clean up.
+            if age(&state) > NODE_LIFE && self.friends.account(device).is_none() {
                 self.devices.forget(device);
                 let id = self.requests.add(Purpose::Delete, now.tick);
                 self.send(pubsub::delete(&id, device));
@@ -363,9 +371,13 @@ impl Conversation {
         if let Some(gone) = presence::left(presence) {
             self.streams.peer_gone(&gone);
         }
-        match presence::read(presence, &self.account, self.own) {
+        self.subscription(presence, now);
+        match self.seen(presence) {
             Some(Seen::Here(jid, device)) => {
-                self.learn([device], now);
+                if device != self.own && self.devices.learn_present(device) {
+                    self.greet();
+                    self.fetch(device, now);
+                }
                 if self.devices.came(jid.clone(), device) {
                     self.bring(&jid, now);
                     self.tell(SessionEvent::PeerPresence { jid, device, online: true });
@@ -391,9 +403,13 @@ impl Conversation {
     }
 
     fn message(&mut self, message: &Message, now: Now) {
-        let state = pubsub::pushed(message, &self.account).or_else(|| headline::read(message, &self.account));
+        let Some(account) = self.speaker(message.from.as_ref()) else { return };
+        let state = pubsub::pushed(message, &account).or_else(|| headline::read(message, &account));
         // Everything else, chat above all, is not ours: it is neither shown nor answered.
         let Some(state) = state.filter(|state| state.device != self.own) else { return };
+        if self.account_of(state.device) != account {
+            return;
+        }
         self.learn([state.device], now);
         self.hint(state);
     }
@@ -423,12 +439,16 @@ impl Conversation {
 
     fn fetch(&mut self, device: DeviceTag, now: Now) {
         let id = self.requests.add(Purpose::Fetch(device), now.tick);
-        self.send(pubsub::fetch(&id, device));
+        let question = pubsub::fetch(&id, device);
+        match self.friends.account(device) {
+            Some(account) => self.send(question.with_to(account.0.clone().into())),
+            None => self.send(question),
+        }
     }
 
     fn hint(&mut self, state: State) {
         let State { device, counter, marks, sealed, .. } = state;
-        let from = self.account.clone();
+        let from = self.account_of(device);
         self.tell(SessionEvent::Hint(ReceivedState { from, device, counter, marks, sealed }));
     }
 
@@ -451,6 +471,8 @@ impl Conversation {
         self.acts.push(Act::Tell(event));
     }
 }
+
+mod friends;
 
 #[cfg(test)]
 mod tests;

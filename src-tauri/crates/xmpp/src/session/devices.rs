@@ -18,6 +18,16 @@ impl Devices {
         self.known.len() < MAX_DEVICES && self.known.insert(device)
     }
 
+    /// As [`Devices::learn`], of one that is there: when there is no room, one that is not makes it.
+    pub(crate) fn learn_present(&mut self, device: DeviceTag) -> bool {
+        if self.known.len() >= MAX_DEVICES && !self.known.contains(&device) {
+            let online: BTreeSet<_> = self.online.values().collect();
+            let absent = self.known.iter().find(|known| !online.contains(known)).copied();
+            absent.inspect(|absent| drop(self.known.remove(absent)));
+        }
+        self.learn(device)
+    }
+
     /// Forgets a device that is gone for good.
     pub(crate) fn forget(&mut self, device: DeviceTag) {
         self.known.remove(&device);
@@ -37,6 +47,11 @@ impl Devices {
     /// A client left. Gives its device, if it was one of ours.
     pub(crate) fn left(&mut self, jid: &FullJid) -> Option<DeviceTag> {
         self.online.remove(jid)
+    }
+
+    /// Some devices are none of ours any more. Gives their clients that were there.
+    pub(crate) fn left_with(&mut self, devices: &[DeviceTag]) -> BTreeMap<FullJid, DeviceTag> {
+        self.online.extract_if(.., |_, device| devices.contains(device)).collect()
     }
 
     /// The clients that are there.
@@ -61,6 +76,20 @@ mod tests {
         assert!(devices.learn(tag) && !devices.learn(tag));
         assert!(devices.came(jid.clone(), tag) && !devices.came(jid.clone(), tag));
         assert_eq!((devices.left(&jid), devices.left(&jid)), (Some(tag), None));
+    }
+
+    #[test]
+    fn who_is_there_has_room_among_many_that_left_no_more_than_a_node() {
+        let mut devices = Devices::default();
+        while devices.learn(DeviceTag::random()) {}
+        let mine = DeviceTag::random();
+        assert!(!devices.learn(mine) && devices.learn_present(mine) && !devices.learn_present(mine));
+        assert!(devices.known().contains(&mine) && devices.known().len() == MAX_DEVICES);
+        devices.came("alice@p.test/trib-1".parse().unwrap(), mine);
+        for _ in 0..2 * MAX_DEVICES {
+            devices.learn_present(DeviceTag::random());
+        }
+        assert!(devices.known().contains(&mine), "nobody who is there has to go");
     }
 
     #[test]
