@@ -4,6 +4,8 @@
 //! connection is doing. A hint is never data: it makes a folder look, and losing, doubling or forging one costs a look.
 //! Ends when told to stop.
 
+mod strangers;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use crate::secrets::{Password, SecretError, SecretStore};
 use crate::state::board::Board;
 use crate::state::folders::Folders;
 use crate::state::problems::problem;
+use crate::threads::account::strangers::Strangers;
 
 /// First and longest pause before the keyring is asked again.
 const KEYRING_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
@@ -109,6 +112,7 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
     let mut waiting: Option<(Box<Account>, SecretStore, Duration)> = None;
     let mut states: Vec<(PathBuf, FolderState)> = Vec::new();
     let mut peers = BTreeMap::new();
+    let mut strangers = Strangers::default();
     loop {
         let keyring_pause = waiting.as_ref().map(|(_, _, pause)| *pause);
         let ask_again = online.as_ref().and_then(|online| online.ask_again);
@@ -178,7 +182,7 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
                             matches!(state, ConnectionState::NeedsTrust { .. } | ConnectionState::ServerLacks { .. });
                         now.ask_again = wanting.then(|| Instant::now() + SERVER_PAUSE);
                     }
-                    thread.take(event, now, &mut counters, &states, &mut peers).await;
+                    thread.take(event, now, &mut counters, &states, &mut peers, &mut strangers).await;
                 }
                 None => online = None,
             },
@@ -272,6 +276,7 @@ impl AccountThread {
         counters: &mut Counters,
         states: &[(PathBuf, FolderState)],
         peers: &mut BTreeMap<String, ()>,
+        strangers: &mut Strangers,
     ) {
         match event {
             SessionEvent::State(state) => self.connection(&online.account, &state, peers.len()),
@@ -295,7 +300,7 @@ impl AccountThread {
             }
             SessionEvent::Hint(received) => {
                 if counters.is_news(&received, &self.state_file) {
-                    self.hint(&received).await;
+                    self.hint(&received, strangers).await;
                 }
             }
             SessionEvent::CounterBehind { held } => {
@@ -310,12 +315,18 @@ impl AccountThread {
         }
     }
 
-    async fn hint(&self, received: &ReceivedState) {
+    async fn hint(&self, received: &ReceivedState, strangers: &mut Strangers) {
+        let mut recognised = 0;
         for folder in self.folders.all() {
             let known = folder.known_repositories().await;
             for opened in hints::open(received, &known) {
+                recognised += 1;
                 folder.tell(Ask::Hint(opened));
             }
+        }
+        let unknown = received.marks.len().saturating_sub(recognised);
+        if strangers.worth_a_look(received.device, unknown) {
+            self.folders.tell_all(|| Ask::Sync);
         }
     }
 
