@@ -94,3 +94,45 @@ fn a_read_only_folder_is_said_and_healed() {
     b.sync();
     b.awaits(&a.files()).wait().no_problem("readOnly");
 }
+
+#[test]
+fn a_place_that_can_only_be_read_is_said_until_it_can_be_written_to() {
+    let sandbox = Sandbox::new();
+    let (drive, store) = (sandbox.dir("drive"), sandbox.dir("store"));
+    let hub = bare(&sandbox, "drive/hub.git");
+    let a = Member::start(&sandbox, "a");
+    a.add().remote("hub", &[text(&hub)]).store(&store).write("one", "1").wait();
+    let Some(read_only) = Mounted::new(&drive, &["--bind", text(&drive)]) else { return };
+    read_only.again("bind,ro");
+    a.write("two", "2");
+    let problem = a.one_problem("placeRefused");
+    assert_eq!((problem["subject"].as_str(), problem["needsYou"].as_bool()), (Some("hub"), Some(true)));
+    // Reading works: that says nothing of writing.
+    let waited = a.node.try_wait(&a.dir, crate::member::SHORT);
+    assert_eq!(waited.code(), Some(1), "it is not in sync: {waited}");
+    a.one_problem("placeRefused");
+    assert_eq!(a.problems("placeRefused")[0]["since"], problem["since"], "it is the same problem");
+    drop(read_only);
+    a.wait().no_problem("placeRefused");
+    let names = crate::member::git(&sandbox, &hub, &["ls-tree", "-r", "--name-only", "master"]);
+    assert!(names.contains("two"), "it has the name: {names}");
+}
+
+#[test]
+fn a_full_disk_is_one_problem_whoever_notices_it() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.dir("a/folder");
+    let Some(disk) = Mounted::new(&folder, &["-t", "tmpfs", "-o", "size=8m", "tmpfs"]) else { return };
+    let a = Member::start(&sandbox, "a");
+    a.add().write("small", "s").wait();
+    // It takes all the room there is; nothing is left for what has to be written beside it.
+    std::fs::write(a.dir.join("large"), vec![7; 16 << 20]).expect_err("it does not fit");
+    a.one_problem("diskFull");
+    let waited = a.node.try_wait(&a.dir, crate::member::SHORT);
+    assert_eq!(waited.code(), Some(1), "{waited}");
+    let status = a.status();
+    assert_eq!(status["problems"].as_array().map(Vec::len), Some(1), "one cause: {status:#}");
+    disk.again("size=64m");
+    a.wait().no_problem("diskFull");
+    assert!(a.git(&["ls-files"]).contains("large"), "with room it is taken in");
+}

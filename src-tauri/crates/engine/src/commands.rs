@@ -88,7 +88,9 @@ async fn status(engine: &Engine, folder: Option<&str>) -> Result<Reply, Failure>
     if let Some(folder) = folder {
         let path = absolute(folder)?;
         snapshot.folders.retain(|status| Path::new(&status.path) == path);
-        if snapshot.folders.is_empty() {
+        if let Some(only) = snapshot.folders.first() {
+            (snapshot.state, snapshot.sentence) = (only.state, only.sentence.clone());
+        } else {
             return Err(match engine.folder(&path) {
                 Err(failure) => failure,
                 Ok(_) => fault(None, "The folder is being started.", "Try again in a moment."),

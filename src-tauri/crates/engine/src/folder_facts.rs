@@ -7,6 +7,8 @@ use tributary_formats::tree_path::TreePath;
 use tributary_planner::Input;
 use tributary_status::{Direction, HeldAnswer, Problem, ProblemCode, Reply};
 
+use crate::state::problems::Deed;
+
 /// Something a thread found or did, or a person wants of this folder.
 #[derive(Debug)]
 pub(crate) enum Fact {
@@ -49,6 +51,15 @@ pub(crate) enum Fact {
     Raise(Problem),
     /// Problems of this kind about this subject are gone; about anything, when it is empty.
     Clear(ProblemCode, String),
+    /// Something at a place went well, or not.
+    Went {
+        /// The place's name.
+        place: String,
+        /// What was done.
+        deed: Deed,
+        /// What went wrong.
+        fault: Option<Problem>,
+    },
     /// Content moves.
     Progress {
         /// Which transfer.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast::error::RecvError;
 use tributary_repo::cancel::{Cancel, no_meter};
-use tributary_repo::remote::GitRemote;
+use tributary_repo::remote::{GitRemote, RemoteError};
 use tributary_repo::repository::{CreateError, OpenError, Setup};
 use tributary_repo::{Repository, fetch};
 use tributary_status::{Failure, FolderState, ProblemCode, Reply};
@@ -103,8 +103,19 @@ fn clone_blocking(path: &Path, url: &str, place: &str, setup: &Setup) -> Result<
     let git = Repository::init_to_fetch(path).map_err(|error| not_made(path, &error))?;
     let remote = GitRemote::add(&git, place, url)
         .map_err(|error| failed(format!("it is no address of a repository: {error}.")))?;
-    fetch::fetch(&git, &remote, &no_meter, &Cancel::new())
-        .map_err(|error| failed(format!("{}.", chain(&error))))?;
+    fetch::fetch(&git, &remote, &no_meter, &Cancel::new()).map_err(|error| match &error {
+        RemoteError::Unreachable { .. } | RemoteError::NotRepository { .. } => {
+            failed(format!("{}.", chain(&error)))
+        }
+        other => {
+            let (_, problem) = fetcher::remote_fault(place, other);
+            let failure = failed(format!("{}.", chain(other)));
+            match problem {
+                Some(problem) => Failure { code: Some(problem.code), hint: problem.hint, ..failure },
+                None => failure,
+            }
+        }
+    })?;
     let branch = tributary_repo::sync_branches::branch_at(&git, place)
         .map_err(|error| failed(format!("what it holds cannot be read: {error}.")))?
         .ok_or_else(|| {

@@ -1,5 +1,7 @@
 //! Problems of one folder: one per cause, with the time since when it is there.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, Unit, Zoned};
 use tributary_status::{Problem, ProblemCode};
 
@@ -48,40 +50,105 @@ fn spoken(moment: &str, now: &Zoned) -> Option<String> {
     Some(at.strftime(pattern).to_string())
 }
 
+/// What was done at a place. Each shows its own fault: that a place can be read says nothing of whether it can be
+/// written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Deed {
+    /// Seen whether it is there.
+    Look,
+    /// Commits were fetched and merged.
+    Fetch,
+    /// Commits were pushed.
+    Push,
+    /// Contents were sent there.
+    Upload,
+    /// Contents were fetched.
+    Download,
+}
+
 /// The problems that are there.
 #[derive(Debug, Default, Clone)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    own: Vec<Problem>,
+    at_places: BTreeMap<(String, Deed), Problem>,
+    shown: Vec<Problem>,
+}
 
 impl Problems {
-    /// Notes a problem; one of the same kind about the same subject keeps its time.
+    /// Notes a problem.
     pub fn raise(&mut self, problem: Problem) {
-        match self.0.iter_mut().find(|known| known.code == problem.code && known.subject == problem.subject) {
-            Some(known) => {
-                let since = std::mem::take(&mut known.since);
-                *known = Problem { since, ..problem };
-            }
-            None => self.0.push(problem),
+        match self.own.iter_mut().find(|known| same(known, &problem)) {
+            Some(known) => *known = problem,
+            None => self.own.push(problem),
         }
+        self.show();
     }
 
     /// Forgets the problems of this kind about this subject; about any, when it is empty.
     pub fn clear(&mut self, code: ProblemCode, subject: &str) {
-        self.0.retain(|known| known.code != code || !(subject.is_empty() || known.subject == subject));
+        self.own.retain(|known| known.code != code || !(subject.is_empty() || known.subject == subject));
+        self.show();
     }
 
     /// Makes these the only problems of this kind.
     pub fn replace(&mut self, code: ProblemCode, problems: Vec<Problem>) {
-        self.0.retain(|known| known.code != code || problems.iter().any(|new| new.subject == known.subject));
-        for problem in problems {
-            self.raise(problem);
+        self.own.retain(|known| known.code != code);
+        self.own.extend(problems);
+        self.show();
+    }
+
+    /// Notes how something at a place went. What went well also shows that the place is there, and the right one.
+    pub fn went(&mut self, place: &str, deed: Deed, fault: Option<Problem>) {
+        let key = (place.to_owned(), deed);
+        match fault {
+            Some(fault) => {
+                self.at_places.insert(key, fault);
+            }
+            None => {
+                self.at_places.remove(&key);
+                self.at_places.retain(|(at, _), fault| {
+                    at != place
+                        || !matches!(fault.code, ProblemCode::PlaceUnreachable | ProblemCode::PlaceChanged)
+                });
+            }
         }
+        self.show();
+    }
+
+    /// Forgets all about a place that is none any more.
+    pub fn forget_place(&mut self, place: &str) {
+        self.at_places.retain(|(at, _), _| at != place);
+        self.show();
     }
 
     /// All of them.
     #[must_use]
     pub fn list(&self) -> &[Problem] {
-        &self.0
+        &self.shown
     }
+
+    /// Shows each cause once, with the time since when it is there.
+    fn show(&mut self) {
+        let before = std::mem::take(&mut self.shown);
+        for problem in self.own.iter().chain(self.at_places.values()) {
+            if self.shown.iter().any(|shown| same_cause(shown, problem)) {
+                continue;
+            }
+            let since = before.iter().find(|known| same_cause(known, problem)).map(|known| &known.since);
+            let since = since.unwrap_or(&problem.since).clone();
+            self.shown.push(Problem { since, ..problem.clone() });
+        }
+    }
+}
+
+/// Whether two problems are the same one, whatever their words.
+fn same(one: &Problem, other: &Problem) -> bool {
+    one.code == other.code && one.subject == other.subject
+}
+
+/// Whether two problems have the same cause. A full disk is noticed by everybody who writes.
+fn same_cause(one: &Problem, other: &Problem) -> bool {
+    same(one, other) || (one.code == ProblemCode::DiskFull && other.code == ProblemCode::DiskFull)
 }
 
 #[cfg(test)]
@@ -116,5 +183,40 @@ mod tests {
         let left: Vec<_> = problems.list().iter().map(|known| (known.code, known.subject.as_str())).collect();
         assert_eq!(left, [(ProblemCode::DiskFull, "disk"), (ProblemCode::UnreadableRule, "a")]);
         assert_eq!(problems.list()[1].since, "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn what_went_well_clears_its_own_fault_and_that_the_place_is_away() {
+        let about = |code| problem(code, "hub", "It broke.".into(), "Mend it.");
+        let codes = |problems: &Problems| problems.list().iter().map(|known| known.code).collect::<Vec<_>>();
+        let mut problems = Problems::default();
+        problems.went("hub", Deed::Push, Some(about(ProblemCode::PlaceRefused)));
+        problems.went("hub", Deed::Download, Some(about(ProblemCode::PlaceUnreachable)));
+        problems.went("hub", Deed::Upload, Some(about(ProblemCode::PlaceUnreachable)));
+        assert_eq!(codes(&problems), [ProblemCode::PlaceRefused, ProblemCode::PlaceUnreachable]);
+        problems.went("other", Deed::Fetch, None);
+        problems.went("hub", Deed::Fetch, None);
+        assert_eq!(
+            codes(&problems),
+            [ProblemCode::PlaceRefused],
+            "it can be read, and still not be written to"
+        );
+        problems.went("hub", Deed::Push, None);
+        assert_eq!(codes(&problems), []);
+    }
+
+    #[test]
+    fn a_full_disk_is_one_problem_whoever_notices_it() {
+        let full = |subject| problem(ProblemCode::DiskFull, subject, "It is full.".into(), "Make room.");
+        let mut problems = Problems::default();
+        problems.raise(full("store"));
+        problems.raise(full("index"));
+        problems.went("hub", Deed::Download, Some(full("hub")));
+        assert_eq!(problems.list().len(), 1);
+        problems.clear(ProblemCode::DiskFull, "store");
+        problems.clear(ProblemCode::DiskFull, "index");
+        assert_eq!(problems.list().len(), 1, "one of them still has no room");
+        problems.went("hub", Deed::Download, None);
+        assert!(problems.list().is_empty());
     }
 }

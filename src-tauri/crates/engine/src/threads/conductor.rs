@@ -10,6 +10,7 @@ mod trail;
 
 pub(crate) use keep::{below, not_known};
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tributary_planner::{Channel, Config, Direction, Effect, Input, Origin, Planner, Round, Why};
 use tributary_repo::index::IndexError;
-use tributary_status::{Event, Failure, HeldAnswer, ProblemAction, ProblemCode, Reply};
+use tributary_status::{Event, Failure, HeldAnswer, Problem, ProblemAction, ProblemCode, Reply};
 use tributary_xmpp::hints;
 
 use crate::engine_facts::{EngineFact, EngineFactSender};
@@ -259,6 +260,7 @@ impl Conductor {
             }
             Fact::Raise(problem) => mind.problems.raise(problem),
             Fact::Clear(code, subject) => mind.problems.clear(code, &subject),
+            Fact::Went { place, deed, fault } => mind.problems.went(&place, deed, fault),
             Fact::Progress { transfer: (place, direction, path), bytes } => {
                 self.progress(mind, place, direction, path, bytes);
             }
@@ -371,15 +373,7 @@ impl Conductor {
         let mut inputs = Vec::new();
         for gone in before.iter().filter(|old| !now.iter().any(|new| new.id == old.id)) {
             inputs.push(Input::PlaceGone(gone.id));
-            for code in [
-                ProblemCode::PlaceUnreachable,
-                ProblemCode::PlaceRefused,
-                ProblemCode::PlaceFull,
-                ProblemCode::PlaceChanged,
-                ProblemCode::CorruptContent,
-            ] {
-                mind.problems.clear(code, &gone.name);
-            }
+            mind.problems.forget_place(&gone.name);
         }
         inputs.extend(now.iter().map(|row| Input::PlaceKnown(row.for_planner())));
         let told = self
@@ -485,7 +479,9 @@ impl Conductor {
         mind.index_due = None;
         match self.desk.with(|desk| desk.index.write().map(|()| desk.index.settles_at())).await {
             Ok(settles_at) => {
-                mind.problems.clear(ProblemCode::Internal, "index");
+                for code in [ProblemCode::Internal, ProblemCode::DiskFull] {
+                    mind.problems.clear(code, "index");
+                }
                 // Until then git would run its filter on files of this second, and git-annex's gives a file whose name
                 // has another extension than its key a new key.
                 let left = settles_at.and_then(|at| at.duration_since(SystemTime::now()).ok());
@@ -503,8 +499,13 @@ impl Conductor {
             }
             Err(error) => {
                 let sentence = format!("Git's index could not be written: {}.", chain(&error));
-                let hint = "It is tried again. If it stays, run `git status` in the folder.";
-                mind.problems.raise(problem(ProblemCode::Internal, "index", sentence, hint));
+                mind.problems.raise(if is_full(&error) {
+                    let hint = "Make room on the disk; it goes on by itself.";
+                    Problem { needs_you: true, ..problem(ProblemCode::DiskFull, "index", sentence, hint) }
+                } else {
+                    let hint = "It is tried again. If it stays, run `git status` in the folder.";
+                    problem(ProblemCode::Internal, "index", sentence, hint)
+                });
                 mind.index_due = Some(Instant::now() + 10 * INDEX_PAUSE);
             }
         }
@@ -583,6 +584,18 @@ impl Conductor {
     fn publish(&self, event: Event) {
         self.board.publish(event);
     }
+}
+
+/// Whether the disk has no room.
+fn is_full(error: &IndexError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// When the newest commit was made, seconds since 1970.

@@ -25,7 +25,7 @@ use crate::state::arrivals::Arrivals;
 use crate::state::desk::{Desk, DeskError, DeskHandle};
 use crate::state::facts;
 use crate::state::places::{PlaceRow, Places, Reach};
-use crate::state::problems::problem;
+use crate::state::problems::{Deed, problem};
 use crate::state::remote_uuid::{self, Exchanged};
 use crate::state::repositories::Repositories;
 use crate::threads::committer::chain;
@@ -107,14 +107,9 @@ impl Fetcher {
             (fetch::fetch(repo.git(), remote, &no_meter, &self.cancel), before)
         })?;
         let changed = !fetched?.refs.is_empty();
-        for code in [ProblemCode::PlaceUnreachable, ProblemCode::PlaceRefused, ProblemCode::PlaceChanged] {
-            self.facts.send(Fact::Clear(code, remote.name.clone())).ok();
-        }
         let name = remote.name.clone();
         let brought = merge_from(&self.desk, &self.repositories, &self.places, Some(&name))?;
-        for code in [ProblemCode::ForgottenHistory, ProblemCode::CorruptRepository] {
-            self.facts.send(Fact::Clear(code, name.clone())).ok();
-        }
+        self.went(&name, None);
         let moved = brought.moved;
         deliver(brought, &self.facts, &self.apply);
         let holds = self.desk.here(|desk| {
@@ -163,10 +158,14 @@ impl Fetcher {
             }
             FetchFault::Open(error) => (Failure::Later, Some(not_merged(&place.name, error))),
         };
-        if let Some(problem) = problem {
-            self.facts.send(Fact::Raise(problem)).ok();
+        if problem.is_some() {
+            self.went(&place.name, problem);
         }
         FetchResult::Failed(failure)
+    }
+
+    fn went(&self, place: &str, fault: Option<Problem>) {
+        self.facts.send(Fact::Went { place: place.to_owned(), deed: Deed::Fetch, fault }).ok();
     }
 }
 

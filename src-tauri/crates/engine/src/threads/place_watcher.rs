@@ -21,7 +21,7 @@ use tributary_status::ProblemCode;
 
 use crate::folder_facts::{Fact, FactSender};
 use crate::state::places::{PlaceRow, Places, Reach};
-use crate::state::problems::problem;
+use crate::state::problems::{Deed, problem};
 use crate::threads::transferrer::Transferrer;
 
 /// First and longest pause between two looks at a place that is away; a look is one `stat`, or a small file.
@@ -159,14 +159,11 @@ impl PlaceWatcher {
     }
 
     fn tell(&self, row: &PlaceRow, away: Option<String>) {
-        let fact = match away {
-            None => Fact::Clear(ProblemCode::PlaceUnreachable, row.name.clone()),
-            Some(why) => {
-                let sentence = format!("{} is not there: {why}.", row.name);
-                let hint = "Plug the drive in or mount it. What waits for it goes on by itself.";
-                Fact::Raise(problem(ProblemCode::PlaceUnreachable, &row.name, sentence, hint))
-            }
-        };
-        self.facts.send(fact).ok();
+        let fault = away.map(|why| {
+            let sentence = format!("{} is not there: {why}.", row.name);
+            let hint = "Plug the drive in or mount it. What waits for it goes on by itself.";
+            problem(ProblemCode::PlaceUnreachable, &row.name, sentence, hint)
+        });
+        self.facts.send(Fact::Went { place: row.name.clone(), deed: Deed::Look, fault }).ok();
     }
 }

@@ -8,11 +8,12 @@ use tributary_repo::cancel::{Cancel, no_meter};
 use tributary_repo::push::{self, Pushed, RefOutcome};
 use tributary_repo::remote::{GitRemote, RemoteError, RemoteKind};
 use tributary_repo::{refs, stale_locks};
-use tributary_status::ProblemCode;
+use tributary_status::Problem;
 
 use crate::folder_facts::{Fact, FactSender};
 use crate::state::facts::head;
 use crate::state::places::{PlaceRow, Reach};
+use crate::state::problems::Deed;
 use crate::state::remote_uuid;
 use crate::state::repositories::Repositories;
 use crate::threads::fetcher::{exchanged_problem, remote_fault};
@@ -52,9 +53,7 @@ impl Pusher {
             }
         };
         if matches!(result, PushResult::Done { .. }) {
-            for code in [ProblemCode::PlaceUnreachable, ProblemCode::PlaceRefused, ProblemCode::PlaceFull] {
-                self.facts.send(Fact::Clear(code, place.name.clone())).ok();
-            }
+            self.went(&place, None);
         }
         let input = Input::PushEnded { place: place.id, pushed, result };
         self.facts.send(Fact::Planner(vec![input])).ok();
@@ -67,7 +66,7 @@ impl Pusher {
         match checked.expect("checking does not panic") {
             Ok(()) => false,
             Err(exchanged) => {
-                self.facts.send(Fact::Raise(exchanged_problem(&place.name, &exchanged))).ok();
+                self.went(place, Some(exchanged_problem(&place.name, &exchanged)));
                 true
             }
         }
@@ -102,10 +101,14 @@ impl Pusher {
 
     fn failed(&self, place: &PlaceRow, error: &RemoteError) -> Failure {
         let (failure, problem) = remote_fault(&place.name, error);
-        if let Some(problem) = problem {
-            self.facts.send(Fact::Raise(problem)).ok();
+        if problem.is_some() {
+            self.went(place, problem);
         }
         failure
+    }
+
+    fn went(&self, place: &PlaceRow, fault: Option<Problem>) {
+        self.facts.send(Fact::Went { place: place.name.clone(), deed: Deed::Push, fault }).ok();
     }
 }
 

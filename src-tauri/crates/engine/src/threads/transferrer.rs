@@ -29,14 +29,14 @@ use tributary_repo::contents::local::LocalContents;
 use tributary_repo::contents::ssh::SshContents;
 use tributary_repo::remote::RemoteKind;
 use tributary_repo::store::ObjectStore;
-use tributary_status::ProblemCode;
+use tributary_status::{Problem, ProblemCode};
 
 use crate::folder_facts::{Fact, FactSender};
 use crate::state::arrivals::Arrivals;
 use crate::state::desk::DeskHandle;
 use crate::state::facts;
 use crate::state::places::{PlaceRow, Places, Reach};
-use crate::state::problems::problem;
+use crate::state::problems::{Deed, problem};
 use crate::state::repositories::Repositories;
 use crate::threads::committer::chain;
 use crate::threads::fetcher::unix_now;
@@ -116,20 +116,12 @@ impl Transferrer {
         results: Vec<(TransferResult, Option<String>)>,
     ) {
         let fault = results.iter().find_map(|(result, said)| Some((*result, said.clone()?)));
-        match fault {
-            Some((result, said)) => self.raise(place, direction, result, &said),
-            None => {
-                for code in [
-                    ProblemCode::PlaceUnreachable,
-                    ProblemCode::PlaceFull,
-                    ProblemCode::PlaceRefused,
-                    ProblemCode::PlaceChanged,
-                    ProblemCode::CorruptContent,
-                ] {
-                    self.facts.send(Fact::Clear(code, place.name.clone())).ok();
-                }
-            }
-        }
+        let fault = fault.map(|(result, said)| fault_at(place, direction, result, &said));
+        let deed = match direction {
+            Direction::Upload => Deed::Upload,
+            Direction::Download => Deed::Download,
+        };
+        self.facts.send(Fact::Went { place: place.name.clone(), deed, fault }).ok();
         let here: Vec<Key> = if direction == Direction::Download { keys.clone() } else { vec![] };
         let mut inputs: Vec<Input> = keys
             .into_iter()
@@ -154,35 +146,6 @@ impl Transferrer {
             self.apply.contents(arrived);
         }
         self.facts.send(Fact::Planner(inputs)).ok();
-    }
-
-    fn raise(&self, place: &PlaceRow, direction: Direction, result: TransferResult, said: &str) {
-        let (code, hint) = match (result, direction) {
-            (TransferResult::NoSpace, Direction::Upload) => {
-                (ProblemCode::PlaceFull, "Make room there; it goes on by itself.")
-            }
-            (TransferResult::NoSpace, Direction::Download) => {
-                (ProblemCode::DiskFull, "Make room on this computer; it goes on by itself.")
-            }
-            (TransferResult::Corrupt, _) => (
-                ProblemCode::CorruptContent,
-                "The damaged copy was not used. If another place has the file, it is fetched from there.",
-            ),
-            (TransferResult::Failed(Failure::Unreachable), _) => {
-                (ProblemCode::PlaceUnreachable, "It is tried again by itself when it is back.")
-            }
-            (TransferResult::Failed(Failure::Never), _) => (
-                ProblemCode::PlaceChanged,
-                "Remove this place and add it again, if what is there now is meant.",
-            ),
-            _ => (ProblemCode::PlaceRefused, "It is tried again. Check that you may write there."),
-        };
-        let mut fault = problem(code, &place.name, format!("{said}."), hint);
-        fault.needs_you = matches!(
-            result,
-            TransferResult::NoSpace | TransferResult::Failed(Failure::Never | Failure::Person)
-        );
-        self.facts.send(Fact::Raise(fault)).ok();
     }
 
     async fn upload(&self, place: &PlaceRow, keys: &[Key]) -> Vec<Outcome> {
@@ -506,6 +469,36 @@ impl Transferrer {
     }
 }
 
+/// What a person is told of a transfer that failed.
+fn fault_at(place: &PlaceRow, direction: Direction, result: TransferResult, said: &str) -> Problem {
+    let (code, hint) = match (result, direction) {
+        (TransferResult::NoSpace, Direction::Upload) => {
+            (ProblemCode::PlaceFull, "Make room there; it goes on by itself.")
+        }
+        (TransferResult::NoSpace, Direction::Download) => {
+            (ProblemCode::DiskFull, "Make room on this computer; it goes on by itself.")
+        }
+        (TransferResult::Corrupt, _) => (
+            ProblemCode::CorruptContent,
+            "The damaged copy was not used. If another place has the file, it is fetched from there.",
+        ),
+        (TransferResult::Failed(Failure::Unreachable), _) => {
+            (ProblemCode::PlaceUnreachable, "It is tried again by itself when it is back.")
+        }
+        (TransferResult::Failed(Failure::Never), _) => {
+            (ProblemCode::PlaceChanged, "Remove this place and add it again, if what is there now is meant.")
+        }
+        _ => (ProblemCode::PlaceRefused, "It is tried again. Check that you may write there."),
+    };
+    // Special remotes name themselves; others say only what is wrong.
+    let names_it = said.contains(place.name.as_str()) || code == ProblemCode::DiskFull;
+    let sentence = if names_it { format!("{said}.") } else { format!("{}: {said}.", place.name) };
+    let mut fault = problem(code, &place.name, sentence, hint);
+    fault.needs_you =
+        matches!(result, TransferResult::NoSpace | TransferResult::Failed(Failure::Never | Failure::Person));
+    fault
+}
+
 /// How a transfer ended, and what to tell a person when that is a fault.
 type Outcome = (TransferResult, Option<String>);
 
@@ -635,7 +628,7 @@ fn no_room(store: &ObjectStore, key: &Key) -> Option<Outcome> {
     let free = store.free_space().ok()?;
     (size > free).then(|| {
         let said =
-            format!("A file of {size} bytes does not fit on this computer, which has {free} bytes free");
+            format!("A file of {size} bytes does not fit on this computer: {free} bytes are free beside the reserve (annex.diskreserve)");
         (TransferResult::NoSpace, Some(said))
     })
 }
