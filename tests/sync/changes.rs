@@ -8,26 +8,24 @@ use std::path::Path;
 
 use tributary_testkit::snapshot;
 
-/// One in so many files is edited, moved, deleted, in each round. Fewer deletions than a person is asked about.
+/// One in so many files is edited, moved, deleted, marked, in each round. Fewer deletions than a person is asked about.
 const EVERY: usize = 25;
 /// What a moved file keeps of its name, so that the new one is not too long, bytes.
 const LONGEST_END: usize = 200;
 
-/// Edits, renames, deletes and marks as executable some files; moves a folder, and adds a file. `who` makes the names
-/// and contents unlike another's.
+/// Edits, renames and deletes some files; moves a folder, and adds a file. `who` makes the names and contents unlike
+/// another's.
 pub fn change(folder: &Path, who: &str) {
     let paths: Vec<Vec<u8>> = snapshot(folder).into_keys().collect();
     let place = |path: &[u8]| folder.join(OsStr::from_bytes(path));
     for some in paths.chunks(EVERY) {
-        let [edited, grown, renamed, deleted, marked, ..] = some else { break };
+        let [edited, grown, renamed, deleted, ..] = some else { break };
         fs::write(place(edited), format!("edited in {who}")).expect("edit");
         let mut content = fs::read(place(grown)).expect("read");
         content.extend(b"and some more");
         fs::write(place(grown), content).expect("edit");
         fs::rename(place(renamed), place(&moved_by(who, renamed))).expect("rename");
         fs::remove_file(place(deleted)).expect("delete");
-        let mode = fs::metadata(place(marked)).expect("stat").permissions().mode();
-        fs::set_permissions(place(marked), fs::Permissions::from_mode(mode ^ 0o111)).expect("chmod");
     }
     let whole = fs::read_dir(folder)
         .expect("list")
@@ -38,6 +36,16 @@ pub fn change(folder: &Path, who: &str) {
     let new = folder.join("new/in");
     fs::create_dir_all(&new).expect("mkdir");
     fs::write(new.join(who), "new").expect("write");
+}
+
+/// Marks some files as executable, or no longer so.
+pub fn mark(folder: &Path) {
+    let paths: Vec<Vec<u8>> = snapshot(folder).into_keys().collect();
+    for marked in paths.iter().step_by(EVERY) {
+        let marked = folder.join(OsStr::from_bytes(marked));
+        let mode = fs::metadata(&marked).expect("stat").permissions().mode();
+        fs::set_permissions(&marked, fs::Permissions::from_mode(mode ^ 0o111)).expect("chmod");
+    }
 }
 
 /// Another name in the same folder. Its end stays, and with it the extension that is a part of the key: without that,

@@ -9,7 +9,7 @@ use tributary_testkit::{
     try_snapshot, within,
 };
 
-use crate::scene::{LIMIT, Side, limit};
+use crate::scene::{Side, limit};
 
 /// The first release that fills no unlocked files whose names are not UTF-8, and adds none with the longest names.
 const LOSES_ODD_NAMES: u32 = 20_240_000;
@@ -95,18 +95,9 @@ impl Company {
         same.unwrap_or_else(|| self.differ(what))
     }
 
-    /// Waits until both folders hold the same, with nobody's turn.
+    /// Fails the test, with what each holds that the other does not.
     #[track_caller]
-    pub fn converge_alone(&self, what: &str) -> Snapshot {
-        let same = within(LIMIT, || {
-            let (a, b) = (try_snapshot(&self.a.folder).ok()?, try_snapshot(&self.b).ok()?);
-            (a == b).then_some(a)
-        });
-        same.unwrap_or_else(|| self.differ(what))
-    }
-
-    #[track_caller]
-    fn differ(&self, what: &str) -> ! {
+    pub fn differ(&self, what: &str) -> ! {
         let (a, b) = (snapshot(&self.a.folder), snapshot(&self.b));
         let status = self.a.node.folder(&self.a.folder);
         panic!("{what}: A, which is ours, left; B right:\n{}{status:#}", differences(&a, &b));

@@ -5,7 +5,9 @@
 //! itself.
 
 mod absences;
+mod assistant;
 mod at_rest;
+mod by_hand;
 mod changes;
 mod company;
 mod kills;

@@ -5,7 +5,7 @@ use tributary_testkit::{
     AnnexVersion, Entry, OddFiles, Snapshot, annex_versions, newest_annex, older_annex, snapshot,
 };
 
-use crate::changes::change;
+use crate::changes::{change, mark};
 use crate::scene::{Point, Scene, full};
 
 /// Files of the first set-up, and with `TRIBUTARY_FULL` of each.
@@ -50,6 +50,7 @@ fn milestone(point: Point, seed: u64, files: usize, judges: &[AnnexVersion]) {
 
     for (side, who) in [(a, "A"), (b, "B")] {
         change(&side.folder, who);
+        mark(&side.folder);
         scene.arrives(&snapshot(&side.folder));
     }
 

@@ -1,12 +1,12 @@
-//! One of the two computers runs git-annex and nothing of ours: `git annex sync --content` again and again, or its
-//! assistant. And a person runs git-annex in our own folder while the engine works there.
+//! One of the two computers runs git-annex and nothing of ours: `git annex sync --content` again and again, as its
+//! owner's timer starts it.
 
 use std::fs;
 use std::path::Path;
 
 use tributary_testkit::{AnnexVersion, Entry, Snapshot, newest_annex, older_annex, snapshot, within};
 
-use crate::changes::change;
+use crate::changes::{change, mark};
 use crate::company::{Company, write};
 use crate::scene::LIMIT;
 
@@ -43,11 +43,13 @@ fn syncing_in_a_loop(version: &AnnexVersion) {
     assert!(came.is_some(), "what B wrote comes to A by itself: {:#}", a.node.folder(&a.folder));
 
     change(&a.folder, "A");
+    mark(&a.folder);
     a.wait();
     let changed = snapshot(&a.folder);
     assert!(company.turn(), "nobody is in B's way");
     assert_holds(b, &changed, "what A changed is in B after one turn");
     change(b, "B");
+    mark(b);
     let changed = snapshot(b);
     assert!(company.turn(), "nobody is in B's way");
     a.wait();
