@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -111,4 +112,34 @@ fn while_servers_say_nothing() {
         (a.node.json(["status"])["account"]["state"] == "connecting").then_some(())
     });
     stops_at_once(&mut a, "while a login is not answered");
+}
+
+#[test]
+fn while_the_keyring_says_nothing() {
+    let sandbox = Sandbox::new();
+    // A session bus that takes connections and is silent, as when the keyring waits for a person to unlock it.
+    let socket = sandbox.join("bus");
+    let _silent = UnixListener::bind(&socket).expect("a socket can be made");
+    let home = sandbox.join("a").join("home");
+    let config = home.join("config");
+    fs::create_dir_all(&config).expect("our own folder can be written");
+    let configured = serde_json::json!({
+        "account": { "jid": "ann@localhost.example", "resource": "trib-01234567" },
+        "deviceTag": "0123456789abcdef",
+    });
+    fs::write(config.join("config.json"), configured.to_string()).expect("our own folder can be written");
+    let bus = format!("unix:path={}", text(&socket));
+    let node = Node::builder(trib(), &home).env("DBUS_SESSION_BUS_ADDRESS", bus).start();
+    let mut a = Member { node, dir: sandbox.join("a").join("folder") };
+    stops_at_once(&mut a, "while the keyring is asked");
+
+    a.node.start_daemon();
+    eventually(LIMIT, "it is said", || {
+        let status = a.node.json(["status"]);
+        let problem =
+            status["problems"].as_array()?.iter().find(|known| known["code"] == "keyringUnavailable")?;
+        problem["hint"].as_str().filter(|hint| hint.contains("Unlock")).map(drop)
+    });
+    a.add().write("file", "1").wait();
+    stops_at_once(&mut a, "while the keyring is asked again");
 }
