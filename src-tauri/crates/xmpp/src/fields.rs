@@ -69,6 +69,14 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The beginning of a text, of at most so many bytes, cut between letters.
+pub(crate) fn cut(text: &str, most: usize) -> &str {
+    let fits = |end: &usize| text.is_char_boundary(*end);
+    // Nothing always fits.
+    let end = (0..=most.min(text.len())).rev().find(fits).unwrap_or(0);
+    &text[..end]
+}
+
 /// Characters that make a text look like another one in a window.
 pub(crate) fn is_deceptive(letter: char) -> bool {
     letter.is_control()

@@ -2,6 +2,7 @@
 
 mod conversation;
 mod devices;
+mod friends;
 mod line;
 mod pause;
 mod requests;
@@ -20,6 +21,8 @@ use crate::courier::{self, Courier, Dispatch, Listener};
 use crate::hints::{Counter, DeviceState, ReceivedState, Sealer};
 use crate::ibb::{self, Admission, Bytestream, Bytestreams, OpenError, Opening};
 use crate::login::{LoginFault, Mechanism};
+
+pub use friends::Friends;
 
 /// Events that may wait for the engine, before the session waits too.
 const EVENT_DEPTH: usize = 256;
@@ -135,6 +138,7 @@ pub struct Session {
     login: watch::Sender<Login>,
     publish: watch::Sender<Option<DeviceState>>,
     sealer: watch::Sender<Option<Sealer>>,
+    friends: watch::Sender<Friends>,
     network: Arc<Notify>,
     bytestreams: Bytestreams,
     courier: Courier,
@@ -155,6 +159,7 @@ struct Wishes {
     login: watch::Sender<Login>,
     publish: watch::Receiver<Option<DeviceState>>,
     sealer: watch::Receiver<Option<Sealer>>,
+    friends: watch::Receiver<Friends>,
     network: Arc<Notify>,
     openings: mpsc::Receiver<Opening>,
     admission: Admission,
@@ -176,6 +181,7 @@ pub fn start(
     let (login, _) = watch::channel(Login { account, secret });
     let (publish, to_publish) = watch::channel(None);
     let (sealer, to_seal) = watch::channel(None);
+    let (friends, paired) = watch::channel(Friends::default());
     let (state_now, state) = watch::channel(ConnectionState::Off);
     let network = Arc::new(Notify::new());
     let stop = CancellationToken::new();
@@ -185,6 +191,7 @@ pub fn start(
         login: login.clone(),
         publish: to_publish,
         sealer: to_seal,
+        friends: paired,
         network: network.clone(),
         openings,
         admission: bytestreams.admission(),
@@ -199,6 +206,7 @@ pub fn start(
             login,
             publish,
             sealer,
+            friends,
             network,
             bytestreams,
             courier,
@@ -222,6 +230,12 @@ impl Session {
     /// on.
     pub fn seal_hints(&self, sealer: Sealer) {
         self.sealer.send_replace(Some(sealer));
+    }
+
+    /// Names the paired devices of other accounts: their states are asked for and believed, their presence is asked for
+    /// and ours is given to them. Own devices need not be named. A device that is left out is forgotten at once.
+    pub fn set_friends(&self, friends: Friends) {
+        self.friends.send_replace(friends);
     }
 
     /// Tells that the system's network changed: a pause ends now, and a connection that stands is resumed over

@@ -274,10 +274,10 @@ pub(crate) fn word(byte: u8) -> &'static str {
 /// The byte of a word, in whatever case; the first four letters are enough.
 pub(crate) fn byte(word: &str) -> Option<u8> {
     let word = word.to_ascii_lowercase();
-    let means = |known: &&str| {
-        **known == word || (word.len() >= TELLING && word.is_ascii() && known.starts_with(word.as_str()))
+    let means = |known: &str| {
+        known == word || (word.len() >= TELLING && word.is_ascii() && known.starts_with(word.as_str()))
     };
-    let at = WORDS.iter().position(|known| means(&known))?;
+    let at = WORDS.iter().position(|known| means(known))?;
     u8::try_from(at).ok()
 }
 

@@ -1,6 +1,7 @@
 //! What is said inside the channel: one frame in each Noise message. A byte says which kind, the rest is its body.
 
 use super::ChannelError;
+use crate::fields::cut;
 
 /// Most bytes of data that a frame of ours has: small enough to be passed on soon, large enough for its 19 bytes of
 /// wrapping not to count.
@@ -43,7 +44,7 @@ impl Frame {
                 status = code.to_be_bytes();
                 (EXIT, &status)
             }
-            Frame::Refused(reason) => (REFUSED, &reason.as_bytes()[..reason.floor_char_boundary(MAX_TEXT)]),
+            Frame::Refused(reason) => (REFUSED, cut(reason, MAX_TEXT).as_bytes()),
             Frame::Padding => (PADDING, &[]),
             Frame::Request(bytes) => (REQUEST, bytes),
         };

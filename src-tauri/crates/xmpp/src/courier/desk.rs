@@ -19,13 +19,21 @@ const MAX_PENDING: usize = 32;
 /// Longest id of a request that is taken: it is held until the answer.
 const MAX_ID: usize = 256;
 
+/// A request of ours.
+#[derive(Debug)]
+struct Waiting {
+    to: FullJid,
+    reply: oneshot::Sender<Result<Packet, CourierError>>,
+    until: Instant,
+}
+
 /// The exchanges of a session.
 #[derive(Debug)]
 pub(crate) struct Desk {
     listener: Listener,
     limit: Duration,
     /// Requests of ours.
-    waiting: HashMap<String, (FullJid, oneshot::Sender<Result<Packet, CourierError>>, Instant)>,
+    waiting: HashMap<String, Waiting>,
     /// Requests of others.
     pending: HashMap<(FullJid, String), Instant>,
     replies: mpsc::Sender<Reply>,
@@ -61,7 +69,7 @@ impl Desk {
         let id = format!("{}-p{}", self.prefix, self.made);
         let header = IqHeader { from: None, to: Some(to.0.clone().into()), id: id.clone() };
         self.out.push(header.assemble(IqPayload::Set(pair::element(&packet))).into());
-        self.waiting.insert(id, (to, reply, now + self.limit));
+        self.waiting.insert(id, Waiting { to, reply, until: now + self.limit });
     }
 
     /// Somebody here answered a packet, if the one who sent it still waits.
@@ -98,7 +106,7 @@ impl Desk {
 
     /// The session is gone, with all that waits.
     pub(crate) fn session_lost(&mut self) {
-        for (_, (_, reply, _)) in self.waiting.drain() {
+        for (_, Waiting { reply, .. }) in self.waiting.drain() {
             // Who asked may be gone.
             let _ = reply.send(Err(CourierError::Offline));
         }
@@ -109,20 +117,20 @@ impl Desk {
     /// An interruption that lost nothing is over: everybody has the full time again.
     pub(crate) fn resumed(&mut self, now: Instant) {
         let until = now + self.limit;
-        self.waiting.values_mut().for_each(|(_, _, at)| *at = until);
+        self.waiting.values_mut().for_each(|waiting| waiting.until = until);
         self.pending.values_mut().for_each(|at| *at = until);
     }
 
     /// Gives up what waited too long; says when to come again.
     pub(crate) fn tick(&mut self, now: Instant) -> Option<Instant> {
-        for (_, (_, reply, _)) in self.waiting.extract_if(|_, (_, _, until)| *until <= now) {
+        for (_, Waiting { reply, .. }) in self.waiting.extract_if(|_, waiting| waiting.until <= now) {
             let _ = reply.send(Err(CourierError::Silent));
         }
         let late: Vec<_> = self.pending.extract_if(|_, until| *until <= now).map(|(key, _)| key).collect();
         for (from, id) in late {
             self.refuse(&from, &id, ErrorType::Cancel, DefinedCondition::ServiceUnavailable);
         }
-        let waiting = self.waiting.values().map(|(_, _, until)| *until);
+        let waiting = self.waiting.values().map(|waiting| waiting.until);
         waiting.chain(self.pending.values().copied()).min()
     }
 
@@ -156,10 +164,10 @@ impl Desk {
 
     fn answered(&mut self, from: &FullJid, id: &str, answer: Result<Packet, CourierError>) -> bool {
         // Anybody can send an answer; it counts when it comes from where the request went.
-        if self.waiting.get(id).is_none_or(|(to, ..)| to != from) {
+        if self.waiting.get(id).is_none_or(|waiting| waiting.to != *from) {
             return false;
         }
-        if let Some((_, reply, _)) = self.waiting.remove(id) {
+        if let Some(Waiting { reply, .. }) = self.waiting.remove(id) {
             let _ = reply.send(answer);
         }
         true

@@ -4,7 +4,7 @@ use super::PairingError;
 use super::handshake::Handshake;
 use crate::account::{DeviceTag, FullJid};
 use crate::device::{DeviceKeys, PublicKeys, Signed};
-use crate::fields::{Reader, Writer, is_deceptive};
+use crate::fields::{Reader, Writer, cut, is_deceptive};
 
 /// Longest name of a device, in bytes.
 const MAX_NAME: usize = 100;
@@ -38,7 +38,7 @@ impl Card {
     /// This device's own card. What a name may not hold is left out of it.
     pub fn own(keys: &DeviceKeys, tag: DeviceTag, name: &str, address: FullJid) -> Card {
         let shown: String = name.chars().filter(|letter| !is_deceptive(*letter)).collect();
-        let name = shown[..shown.floor_char_boundary(MAX_NAME)].to_owned();
+        let name = cut(&shown, MAX_NAME).to_owned();
         Card { keys: keys.public(), tag, name, address }
     }
 

@@ -23,7 +23,9 @@ impl Devices {
         if self.known.len() >= MAX_DEVICES && !self.known.contains(&device) {
             let online: BTreeSet<_> = self.online.values().collect();
             let absent = self.known.iter().find(|known| !online.contains(known)).copied();
-            absent.inspect(|absent| drop(self.known.remove(absent)));
+            if let Some(absent) = absent {
+                self.known.remove(&absent);
+            }
         }
         self.learn(device)
     }
@@ -51,7 +53,10 @@ impl Devices {
 
     /// Some devices are none of ours any more. Gives their clients that were there.
     pub(crate) fn left_with(&mut self, devices: &[DeviceTag]) -> BTreeMap<FullJid, DeviceTag> {
-        self.online.extract_if(.., |_, device| devices.contains(device)).collect()
+        let (left, stay) =
+            std::mem::take(&mut self.online).into_iter().partition(|(_, device)| devices.contains(device));
+        self.online = stay;
+        left
     }
 
     /// The clients that are there.

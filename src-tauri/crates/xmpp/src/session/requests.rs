@@ -23,6 +23,8 @@ pub(crate) enum Purpose {
     Configure,
     /// Deleting a node that was left behind.
     Delete,
+    /// Who sees whose presence.
+    Roster,
 }
 
 /// The requests of a session.
@@ -48,6 +50,11 @@ impl Requests {
         let id = format!("{}-{}", self.prefix, self.made);
         self.waiting.insert(id.clone(), (purpose, now + self.limit));
         id
+    }
+
+    /// What a request was for, without taking it.
+    pub(crate) fn purpose(&self, id: &str) -> Option<Purpose> {
+        self.waiting.get(id).map(|(purpose, _)| *purpose)
     }
 
     /// What the answered request was for; `None` when nobody asked, or not any more.

@@ -81,6 +81,10 @@ pub(super) async fn run(
             Some(dispatch) = wishes.outbox.recv() => talk.dispatch(dispatch, now()),
             Some(reply) = talk.next_reply() => talk.reply(reply),
             () = wishes.bell.notified() => (),
+            Ok(()) = wishes.friends.changed() => {
+                let friends = wishes.friends.borrow_and_update().clone();
+                talk.set_friends(friends, now());
+            }
             Ok(()) = wishes.sealer.changed() => {
                 if let Some(sealer) = wishes.sealer.borrow_and_update().clone() {
                     talk.seal_with(sealer);

@@ -16,9 +16,11 @@ use super::disco;
 use crate::account::{BareJid, DeviceTag};
 
 /// The answer to a request; `None` when `iq` is itself an answer.
-pub(crate) fn to(iq: &Iq, account: &BareJid, devices: &BTreeSet<DeviceTag>) -> Option<Iq> {
+/// `friend`: it comes from the account of a paired device or its server, which has to know what we can before it pushes
+/// states to us.
+pub(crate) fn to(iq: &Iq, account: &BareJid, friend: bool, devices: &BTreeSet<DeviceTag>) -> Option<Iq> {
     let payload = match iq {
-        Iq::Get { payload, .. } if is_own(iq.from(), account) => get(payload, devices),
+        Iq::Get { payload, .. } if friend || is_own(iq.from(), account) => get(payload, devices),
         Iq::Get { .. } | Iq::Set { .. } => None,
         Iq::Result { .. } | Iq::Error { .. } => return None,
     };
@@ -58,7 +60,7 @@ mod tests {
     fn answer(xml: &str) -> Option<String> {
         let element: Element = xml.replace("<iq", "<iq xmlns='jabber:client'").parse().unwrap();
         let iq = Iq::try_from(element).unwrap();
-        to(&iq, &"alice@p.test".parse().unwrap(), &BTreeSet::new()).map(super::super::text)
+        to(&iq, &"alice@p.test".parse().unwrap(), false, &BTreeSet::new()).map(super::super::text)
     }
 
     #[test]

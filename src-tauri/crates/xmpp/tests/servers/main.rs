@@ -5,6 +5,7 @@
 
 mod device;
 mod faults;
+mod friends;
 mod hints;
 mod login;
 mod pairing;

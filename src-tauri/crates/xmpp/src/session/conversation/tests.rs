@@ -265,3 +265,65 @@ fn what_came_before_the_server_knew_our_wishes_is_fetched() {
     let acts = talk.acts();
     assert!(acts[0].contains("+notify") && acts[1].contains(&format!("state#{OTHER}'/>")), "{acts:#?}");
 }
+
+fn friends(tag: &str) -> crate::session::Friends {
+    [(tag.parse().unwrap(), "bob@e.test".parse().unwrap())].into_iter().collect()
+}
+
+#[test]
+fn friends_are_asked_for_their_states_and_their_presence() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.acts();
+    talk.it.set_friends(friends(OTHER), talk.now);
+    let acts = talk.acts();
+    assert!(acts[0].starts_with("<presence"), "the server learns whose states we want: {acts:#?}");
+    let fetch = Talk::id(&acts, "<items");
+    assert!(acts.iter().any(|act| act.contains("<items") && act.contains("to='bob@e.test'")), "{acts:#?}");
+    let roster = Talk::id(&acts, "jabber:iq:roster");
+    talk.hears(&format!("<iq type='result' id='{roster}'><query xmlns='jabber:iq:roster'/></iq>"));
+    let acts = talk.acts();
+    assert_eq!(
+        acts,
+        [
+            "<presence xmlns='jabber:client' to='bob@e.test' type='subscribe'><priority>0</priority></presence>"
+        ]
+    );
+    let answer = answer(&fetch, OTHER, 7, CLOCK);
+    talk.hears(&answer.replacen("<iq ", "<iq from='mallory@e.test' ", 1));
+    assert_eq!(talk.acts(), [""; 0], "only the friend's account answers for the friend");
+    talk.hears(&answer.replacen("<iq ", "<iq from='bob@e.test' ", 1));
+    let acts = talk.acts();
+    assert!(acts.len() == 1 && acts[0].starts_with("Hint(") && acts[0].contains("seq: 7"), "{acts:#?}");
+}
+
+#[test]
+fn a_friend_speaks_for_the_paired_devices_alone() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.it.set_friends(friends(OTHER), talk.now);
+    talk.acts();
+    let here = |account: &str, tag: &str| {
+        format!(
+            "<presence from='{account}/trib-9'><device xmlns='urn:tributary:xmpp:0' tag='{tag}'/></presence>"
+        )
+    };
+    talk.hears(&here("bob@e.test", "00000000000000bb"));
+    talk.hears(&here("alice@p.test", OTHER));
+    talk.hears(&here("mallory@e.test", OTHER));
+    assert_eq!(talk.acts(), [""; 0], "another device of his, his device elsewhere, a stranger");
+    talk.hears(&here("bob@e.test", OTHER));
+    let acts = talk.acts();
+    assert!(acts.len() == 1 && acts[0].contains("online: true"), "{acts:#?}");
+    talk.hears("<presence from='bob@e.test' type='subscribe'/>");
+    let acts = talk.acts();
+    assert!(
+        acts[0].contains("type='subscribed'") && acts.iter().any(|act| act.contains("<show>xa")),
+        "{acts:#?}"
+    );
+    talk.hears("<presence from='mallory@e.test' type='subscribe'/>");
+    assert_eq!(talk.acts(), [""; 0], "left to the person's chat program");
+    talk.it.set_friends(crate::session::Friends::default(), talk.now);
+    let acts = talk.acts();
+    assert!(acts[0].contains("online: false"), "who was removed is gone at once: {acts:#?}");
+}
