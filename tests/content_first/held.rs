@@ -15,17 +15,18 @@ const FILES: usize = 510;
 /// Two nodes with many small files.
 #[track_caller]
 fn large_pair() -> Option<Pair> {
+    let folder = |number| if number < MANY { "of many" } else { "others" };
     let names: Vec<_> =
-        (0..FILES).map(|number| (format!("of many/{number:03}"), number.to_string())).collect();
+        (0..FILES).map(|number| (format!("{}/{number:03}", folder(number)), number.to_string())).collect();
     pair(&names.iter().map(|(name, content)| (name.as_str(), content.as_str())).collect::<Vec<_>>())
 }
 
-/// Deletes many files of A, which must ask about it and must not sync that on.
+/// Deletes many files of A, which must ask about it and must not sync that on. All at once, so that none of them is
+/// committed before it is seen that they are many.
 #[track_caller]
 fn delete_many(pair: &Pair) {
-    for number in 0..MANY {
-        pair.a.delete(&format!("of many/{number:03}"));
-    }
+    let away = pair.a.dir.with_file_name("away");
+    fs::rename(pair.a.dir.join("of many"), away).expect("a folder can be moved out");
     assert_held(&pair.a, MANY);
     let before = pair.b.files();
     pair.b.sync().wait();
