@@ -1,13 +1,16 @@
-//! XMPP: session, presence, push hints.
+//! XMPP: session, presence, push hints; pairing, secure streams.
 //!
-//! Tells the person's other computers to look *now*, and nothing more: a hint is never data, and losing,
-//! doubling or forging one costs a look. The protocol is written down in this crate's README.
+//! Tells the person's other computers to look *now*: a hint is never data, and losing, doubling or forging one costs a
+//! look. Makes devices known to each other, and carries streams between those that are, so that nobody in between can
+//! read or forge. The protocol, and how to wire it in, is written down in this crate's README.
 //!
 //! ```text
 //! account ─→ connect ─→ login ─→ session ─events→ engine
 //!                                  │ ↑
 //!                        presence ─┤ └─ wire (stanzas to values and back)
-//!                           hints ─┘
+//!                           hints ─┤
+//!              courier ← pairing ──┤
+//!                  ibb ← channel ──┘        device (keys) ─→ channel, pairing, hints
 //! ```
 
 pub mod account;
