@@ -4,6 +4,7 @@
 //! engine's crates differ in those of serde, syn and some thirty more: asked for one after the other, nearly everything
 //! is built twice. So there is one selection for building, linting and testing alike.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use crate::checkout;
@@ -41,7 +42,11 @@ pub fn locked() -> &'static [&'static str] {
 }
 
 fn build(selection: &[&str], release: bool) -> Result<()> {
-    let mut command = cargo(&["build", "--quiet"]);
+    let mut command = cargo(&["build"]);
+    // A person sees how far it is; a log has no use for a line for each of five hundred crates.
+    if !std::io::stderr().is_terminal() {
+        command.arg("--quiet");
+    }
     command.args(locked()).args(selection).current_dir(checkout::root());
     if release {
         command.arg("--release");
