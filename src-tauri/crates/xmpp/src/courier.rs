@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::account::FullJid;
-use crate::pairing::Packet;
+use crate::account::{BareJid, FullJid};
+use crate::pairing::{Packet, Slot};
 
 pub(crate) use desk::Desk;
 
@@ -45,23 +45,25 @@ pub struct Delivery {
     pub from: FullJid,
     /// What it says.
     pub packet: Packet,
-    pub(crate) id: String,
+    /// `None`: it was a knock, to which the answer is a packet of its own.
+    pub(crate) id: Option<String>,
     pub(crate) replies: mpsc::Sender<Reply>,
 }
 
-/// A packet on its way out.
+/// What is on its way out.
 #[derive(Debug)]
-pub(crate) struct Dispatch {
-    pub(crate) to: FullJid,
-    pub(crate) packet: Packet,
-    pub(crate) reply: oneshot::Sender<Result<Packet, CourierError>>,
+pub(crate) enum Dispatch {
+    /// A packet that is answered.
+    Packet { to: FullJid, packet: Packet, reply: oneshot::Sender<Result<Packet, CourierError>> },
+    /// A knock, which is answered by a packet that comes or by nothing.
+    Knock { to: BareJid, slot: Slot },
 }
 
 /// The answer to a packet that came.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) to: FullJid,
-    pub(crate) id: String,
+    pub(crate) id: Option<String>,
     pub(crate) packet: Packet,
 }
 
@@ -82,9 +84,20 @@ impl Courier {
     /// When there is none; whether the packet arrived is then not known.
     pub async fn send(&self, to: &FullJid, packet: Packet) -> Result<Packet, CourierError> {
         let (reply, answer) = oneshot::channel();
-        let dispatch = Dispatch { to: to.clone(), packet, reply };
+        let dispatch = Dispatch::Packet { to: to.clone(), packet, reply };
         self.outbox.send(dispatch).await.map_err(|_| CourierError::Offline)?;
         answer.await.unwrap_or(Err(CourierError::Offline))
+    }
+
+    /// Asks all clients of an account which of them shows the code with this number, for who knows no full address. Who
+    /// does sends a packet that says [`Step::Here`](crate::pairing::Step::Here), which comes to the one who
+    /// [`listen`](Self::listen)s; its sender is the inviter to join. Nobody answers when there is none, or it is off.
+    ///
+    /// # Errors
+    /// [`CourierError::Offline`] when the session is over. A knock that is made while offline is lost.
+    pub async fn knock(&self, account: &BareJid, slot: Slot) -> Result<(), CourierError> {
+        let knock = Dispatch::Knock { to: account.clone(), slot };
+        self.outbox.send(knock).await.map_err(|_| CourierError::Offline)
     }
 
     /// Listens for packets from now on; a later call replaces this one. Dropping the receiver ends it: then nobody is

@@ -7,11 +7,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_xmpp::Stanza;
 use xmpp_parsers::iq::{Iq, IqHeader, IqPayload};
+use xmpp_parsers::presence::Presence;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
 use super::{CourierError, Delivery, Dispatch, Listener, Reply};
 use crate::account::FullJid;
-use crate::pairing::Packet;
+use crate::pairing::{Packet, Step};
 use crate::wire::pair;
 
 /// Packets of others that were not answered yet, with everybody together.
@@ -59,22 +60,32 @@ impl Desk {
 
     /// Somebody here sends a packet.
     pub(crate) fn send(&mut self, dispatch: Dispatch, online: bool, now: Instant) {
-        let Dispatch { to, packet, reply } = dispatch;
+        let (to, packet, reply) = match dispatch {
+            Dispatch::Packet { to, packet, reply } => (to, packet, reply),
+            Dispatch::Knock { to, slot } if online => {
+                return self.out.extend([pair::knock(&to, slot).into(), pair::left(&to).into()]);
+            }
+            Dispatch::Knock { .. } => return,
+        };
         if !online {
             // Who asked may be gone.
             let _ = reply.send(Err(CourierError::Offline));
             return;
         }
-        self.made += 1;
-        let id = format!("{}-p{}", self.prefix, self.made);
-        let header = IqHeader { from: None, to: Some(to.0.clone().into()), id: id.clone() };
-        self.out.push(header.assemble(IqPayload::Set(pair::element(&packet))).into());
+        let id = self.request_to(&to, &packet);
         self.waiting.insert(id, Waiting { to, reply, until: now + self.limit });
     }
 
     /// Somebody here answered a packet, if the one who sent it still waits.
     pub(crate) fn answer(&mut self, reply: Reply) {
         let Reply { to, id, packet } = reply;
+        let Some(id) = id else {
+            // Who knocks at a wrong door hears nothing.
+            if packet.step == Step::Here {
+                self.request_to(&to, &packet);
+            }
+            return;
+        };
         if self.pending.remove(&(to.clone(), id.clone())).is_some() {
             let header = IqHeader { from: None, to: Some(to.0.into()), id };
             self.out.push(header.assemble(IqPayload::Result(Some(pair::element(&packet)))).into());
@@ -102,6 +113,14 @@ impl Desk {
             Iq::Error { id, .. } => self.answered(&from, id, Err(CourierError::NotThere)),
             Iq::Get { .. } | Iq::Set { .. } => false,
         }
+    }
+
+    /// Takes a presence, if it is a knock and somebody listens.
+    pub(crate) fn presence(&mut self, presence: &Presence) {
+        let Some((from, slot)) = pair::knocks(presence) else { return };
+        let packet = Packet { slot, step: Step::Knock };
+        // Where there is no room it is not heard: who knocks will knock again.
+        self.listener.hand_over(Delivery { from, packet, id: None, replies: self.replies.clone() });
     }
 
     /// The session is gone, with all that waits.
@@ -154,7 +173,7 @@ impl Desk {
             return Err(busy);
         }
         let replies = self.replies.clone();
-        let delivery = Delivery { from: from.clone(), packet, id: id.to_owned(), replies };
+        let delivery = Delivery { from: from.clone(), packet, id: Some(id.to_owned()), replies };
         if !self.listener.hand_over(delivery) {
             return Err(busy);
         }
@@ -171,6 +190,14 @@ impl Desk {
             let _ = reply.send(answer);
         }
         true
+    }
+
+    fn request_to(&mut self, to: &FullJid, packet: &Packet) -> String {
+        self.made += 1;
+        let id = format!("{}-p{}", self.prefix, self.made);
+        let header = IqHeader { from: None, to: Some(to.0.clone().into()), id: id.clone() };
+        self.out.push(header.assemble(IqPayload::Set(pair::element(packet))).into());
+        id
     }
 
     fn refuse(&mut self, to: &FullJid, id: &str, kind: ErrorType, condition: DefinedCondition) {

@@ -136,6 +136,7 @@ impl Inviter {
             return (Step::Refused(refusal(why)), event);
         }
         let (reply, told) = match step {
+            Step::Knock if matches!(self.invited, Invited::Code(_)) => (Step::Here, None),
             Step::Code(theirs) => self.agree(from, &theirs, now),
             Step::Hail(message) => self.hailed(from, &message, now),
             Step::Prove(message) => self.proven(from, &message, now),
@@ -143,7 +144,7 @@ impl Inviter {
             Step::Refused(Refusal::Cancelled) if self.joiner() == Some(from) => {
                 (Step::Noted, self.interrupted(PairingError::Cancelled))
             }
-            Step::Card(_) | Step::Noted | Step::Refused(_) => out_of_turn(),
+            Step::Knock | Step::Here | Step::Card(_) | Step::Noted | Step::Refused(_) => out_of_turn(),
         };
         (reply, told.or(event))
     }

@@ -134,7 +134,9 @@ impl Joiner {
             Step::Sealed(message) => self.opened(&message),
             Step::Refused(refusal) => self.refused(refusal),
             Step::Noted => (None, None),
-            Step::Hail(_) | Step::Prove(_) => (Some(Packet::refused(self.slot, Refusal::OutOfTurn)), None),
+            Step::Knock | Step::Here | Step::Hail(_) | Step::Prove(_) => {
+                (Some(Packet::refused(self.slot, Refusal::OutOfTurn)), None)
+            }
         }
     }
 

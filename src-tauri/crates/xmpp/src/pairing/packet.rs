@@ -17,6 +17,10 @@ pub struct Packet {
 /// What a packet says. Each is documented as the sentence that its sender says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
+    /// Joiner, to all devices of an account: "Which of you shows this number?" Only a code is looked for so.
+    Knock,
+    /// Inviter: "I do, and this is my address."
+    Here,
     /// "This is my half of a key that only our code makes whole."
     Code(Vec<u8>),
     /// Joiner: "I know the secret; here is a fresh key."

@@ -371,6 +371,7 @@ impl Conversation {
         if let Some(gone) = presence::left(presence) {
             self.streams.peer_gone(&gone);
         }
+        self.desk.presence(presence);
         self.subscription(presence, now);
         match self.seen(presence) {
             Some(Seen::Here(jid, device)) => {

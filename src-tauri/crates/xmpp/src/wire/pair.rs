@@ -4,10 +4,12 @@
 
 use xmpp_parsers::iq::{IqResultPayload, IqSetPayload};
 use xmpp_parsers::minidom::Element;
+use xmpp_parsers::presence::{Presence, PresencePayload, Type};
 use xso::text::Base64;
 use xso::{AsXml, FromXml};
 
 use super::NS;
+use crate::account::{BareJid, FullJid};
 use crate::pairing::{Packet, Refusal, Slot, Step};
 
 /// Longest content that is read: one Noise message.
@@ -26,6 +28,15 @@ struct Pair {
     content: Vec<u8>,
 }
 
+/// In a presence to an account: who of it shows this number?
+#[derive(Debug, FromXml, AsXml)]
+#[xml(namespace = NS, name = "knock", on_unknown_attribute = Discard, on_unknown_child = Discard)]
+struct Knock {
+    #[xml(attribute)]
+    slot: u32,
+}
+
+impl PresencePayload for Knock {}
 impl IqSetPayload for Pair {}
 impl IqResultPayload for Pair {}
 
@@ -42,6 +53,8 @@ const REASONS: [(&str, Refusal); 7] = [
 /// The packet as an element.
 pub(crate) fn element(packet: &Packet) -> Element {
     let (step, reason, content): (_, _, &[u8]) = match &packet.step {
+        Step::Knock => ("knock", None, &[]),
+        Step::Here => ("here", None, &[]),
         Step::Code(bytes) => ("code", None, bytes),
         Step::Hail(bytes) => ("hail", None, bytes),
         Step::Card(bytes) => ("card", None, bytes),
@@ -69,6 +82,8 @@ pub(crate) fn read(element: &Element) -> Option<Packet> {
         return None;
     }
     let step = match step.as_str() {
+        // A knock is a presence: nobody has to be asked where he is who was asked already.
+        "here" => Step::Here,
         "code" => Step::Code(content),
         "hail" => Step::Hail(content),
         "card" => Step::Card(content),
@@ -81,6 +96,25 @@ pub(crate) fn read(element: &Element) -> Option<Packet> {
         _ => return None,
     };
     Some(Packet { slot: Slot(slot), step })
+}
+
+/// The presence that knocks at all clients of an account. It is taken back at once by [`left`]: an address is all that
+/// it should leave.
+pub(crate) fn knock(to: &BareJid, slot: Slot) -> Presence {
+    Presence::available().with_to(to.0.clone()).with_priority(-1).with_payload(Knock { slot: slot.0 })
+}
+
+/// The presence that follows a knock.
+pub(crate) fn left(to: &BareJid) -> Presence {
+    Presence::unavailable().with_to(to.0.clone())
+}
+
+/// Who knocks, and with which number; `None` for every other presence.
+pub(crate) fn knocks(presence: &Presence) -> Option<(FullJid, Slot)> {
+    let from = FullJid(presence.from.clone()?.try_into_full().ok()?);
+    let knock = presence.payloads.iter().find(|payload| payload.is("knock", NS))?;
+    let Knock { slot } = Knock::try_from(knock.clone()).ok()?;
+    (presence.type_ == Type::None).then_some((from, Slot(slot)))
 }
 
 #[cfg(test)]
@@ -97,6 +131,7 @@ mod tests {
             Step::Card(bytes()),
             Step::Prove(bytes()),
             Step::Sealed(Vec::new()),
+            Step::Here,
             Step::Noted,
         ];
         for step in refusals.into_iter().chain(others) {
@@ -105,6 +140,18 @@ mod tests {
         }
         insta::assert_snapshot!(super::super::text(element(&Packet { slot: Slot(7), step: Step::Hail(bytes()) })), @"<pair xmlns='urn:tributary:xmpp:0' slot='7' step='hail'>YWJj</pair>");
         insta::assert_snapshot!(super::super::text(element(&Packet::refused(Slot(7), Refusal::WrongSecret))), @"<pair xmlns='urn:tributary:xmpp:0' reason='wrong-secret' slot='7' step='refused'></pair>");
+    }
+
+    #[test]
+    fn a_knock_is_heard_from_a_client() {
+        let alice: BareJid = "alice@p.test".parse().unwrap();
+        let mut presence = knock(&alice, Slot(7));
+        insta::assert_snapshot!(super::super::text(presence.clone()), @"<presence xmlns='jabber:client' to='alice@p.test'><priority>-1</priority><knock xmlns='urn:tributary:xmpp:0' slot='7'/></presence>");
+        assert_eq!(knocks(&presence), None, "nobody knocks");
+        presence.from = Some("bob@e.test/trib-2".parse().unwrap());
+        assert_eq!(knocks(&presence), Some(("bob@e.test/trib-2".parse().unwrap(), Slot(7))));
+        presence.type_ = Type::Unavailable;
+        assert_eq!(knocks(&presence), None);
     }
 
     #[test]

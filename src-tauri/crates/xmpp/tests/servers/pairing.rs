@@ -6,13 +6,13 @@ use std::time::Duration;
 use tributary_formats::uuid::RepoUuid;
 use tributary_testkit::need_all;
 use tributary_testkit::xmpp_servers::{Ejabberd, Prosody, XmppServer};
-use tributary_xmpp::account::{DeviceTag, FullJid};
+use tributary_xmpp::account::{BareJid, DeviceTag, FullJid};
 use tributary_xmpp::channel::{self, Binding, Carrier, Frame, Party};
 use tributary_xmpp::courier::{Courier, CourierError};
 use tributary_xmpp::device::DeviceKeys;
 use tributary_xmpp::pairing::{
-    Card, Grant, Invitations, InviterEvent, Joiner, JoinerEvent, JoinerStage, Packet, Paired, PairingError,
-    Refusal, Right, Slot,
+    Card, Code, Grant, Invitations, InviterEvent, Joiner, JoinerEvent, JoinerStage, Packet, Paired,
+    PairingError, Refusal, Right, Slot, Step,
 };
 
 use crate::device::{Device, PASSWORD, user};
@@ -90,6 +90,35 @@ async fn invite(courier: Courier, mut invitations: Invitations) -> Result<Paired
     Err(PairingError::Vanished)
 }
 
+/// Answers knocks until one was at the right door.
+async fn answer_knocks(courier: &Courier, mut invitations: Invitations) -> Invitations {
+    let mut inbox = courier.listen();
+    loop {
+        let delivery =
+            tokio::time::timeout(LIMIT, inbox.recv()).await.expect("somebody comes").expect("it runs");
+        let (answer, _) = invitations.take(&delivery.from, delivery.packet.clone(), NOW);
+        let found = answer.step == Step::Here;
+        delivery.answer(answer);
+        if found {
+            return invitations;
+        }
+    }
+}
+
+/// Finds the client of an account that shows a code.
+async fn find(courier: &Courier, account: &BareJid, code: &Code) -> FullJid {
+    let mut inbox = courier.listen();
+    let nobody = Slot(code.slot().0 + 1);
+    for slot in [nobody, code.slot()] {
+        courier.knock(account, slot).await.expect("the session runs");
+    }
+    let here = tokio::time::timeout(LIMIT, inbox.recv()).await.expect("somebody answers").expect("it runs");
+    assert_eq!(here.packet, Packet { slot: code.slot(), step: Step::Here }, "and nobody to the wrong number");
+    let from = here.from.clone();
+    here.answer(Packet { slot: code.slot(), step: Step::Noted });
+    from
+}
+
 /// Joins, with a yes from the person.
 async fn join(courier: Courier, mut joiner: Joiner, first: Packet) -> Result<Paired, PairingError> {
     let mut inbox = courier.listen();
@@ -124,7 +153,7 @@ async fn pair_two_accounts(server: &dyn XmppServer) {
     let alice = Side::online(server, "alice", "Anna's laptop").await;
     let bob = Side::online(server, "bob", "Ben's desktop").await;
     let (to_bob, to_alice) = (alice.device.session.courier(), bob.device.session.courier());
-    let stray = Packet { slot: Slot(1), step: tributary_xmpp::pairing::Step::Refused(Refusal::Cancelled) };
+    let stray = Packet { slot: Slot(1), step: Step::Refused(Refusal::Cancelled) };
     assert_eq!(to_alice.send(&alice.at, stray).await, Err(CourierError::NotThere), "nobody listens yet");
 
     for by_code in [true, false] {
@@ -132,7 +161,14 @@ async fn pair_two_accounts(server: &dyn XmppServer) {
         let (own, card) = (Arc::clone(&bob.keys), bob.card.clone());
         let (joiner, first) = if by_code {
             let code = invitations.make_code(NOW).expect("there is room").to_string();
-            Joiner::by_code(own, card, alice.at.clone(), code.parse().expect("as it was shown"), NOW)
+            let code: Code = code.parse().expect("as it was shown");
+            let account = alice.at.to_bare();
+            // Bob was told the code and Alice's account; where she is online he has to find out.
+            let (inviter, back) =
+                tokio::join!(find(&to_alice, &account, &code), answer_knocks(&to_bob, invitations));
+            invitations = back;
+            assert_eq!(inviter, alice.at);
+            Joiner::by_code(own, card, inviter, code, NOW)
         } else {
             let link = invitations.make_link(NOW).expect("there is room").to_string();
             Joiner::by_link(own, card, &link.parse().expect("as it was sent"), NOW).expect("it is fresh")

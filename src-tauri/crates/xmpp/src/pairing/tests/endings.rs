@@ -200,6 +200,23 @@ fn both_sides_can_stop() {
 }
 
 #[test]
+fn only_who_shows_a_code_answers_a_knock() {
+    let mut invitations = Device::new("Anna's laptop", ALICE).invitations();
+    let (code, link) = (invitations.make_code(NOW).unwrap(), invitations.make_link(NOW).unwrap());
+    let mut knock = |slot| invitations.take(&jid(BOB), Packet { slot, step: Step::Knock }, NOW);
+    assert_eq!(knock(code.slot()), (Packet { slot: code.slot(), step: Step::Here }, None));
+    for slot in [link.slot(), Slot(99)] {
+        assert!(
+            matches!(knock(slot).0.step, Step::Refused(_)),
+            "a link says where it leads, a stranger is not told"
+        );
+    }
+    invitations.withdraw(code.slot());
+    let (answer, _) = invitations.take(&jid(BOB), Packet { slot: code.slot(), step: Step::Knock }, NOW);
+    assert!(matches!(answer.step, Step::Refused(_)));
+}
+
+#[test]
 fn invitations_are_bounded() {
     let mut invitations = Device::new("Anna's laptop", ALICE).invitations();
     let made = (0..1000).take_while(|_| invitations.make_link(NOW).is_ok()).count();

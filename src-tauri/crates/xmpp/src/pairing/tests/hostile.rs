@@ -111,7 +111,7 @@ impl Packet {
             | Step::Card(bytes)
             | Step::Prove(bytes)
             | Step::Sealed(bytes) => Some(bytes),
-            Step::Noted | Step::Refused(_) => None,
+            Step::Knock | Step::Here | Step::Noted | Step::Refused(_) => None,
         }
     }
 }
