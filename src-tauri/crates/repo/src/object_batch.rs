@@ -4,7 +4,7 @@
 //! The pack holds whole objects, no deltas: the search for deltas costs more than all the rest of a commit,
 //! and housekeeping repacks later anyway. Format: git's `Documentation/gitformat-pack.txt`, version 2 of both files.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -18,6 +18,9 @@ mod pack;
 
 /// Up to this many objects are written loose; more go into one pack.
 pub const LOOSE_LIMIT: usize = 100;
+
+/// Up to this many files are made durable one by one.
+pub(crate) const FEW: usize = 16;
 
 /// Objects that were made and are not on disk yet.
 ///
@@ -122,22 +125,16 @@ impl ObjectBatch {
     /// # Errors
     /// The batch keeps its objects when writing failed.
     pub fn write(&mut self, repo: &git2::Repository) -> Result<(), WriteError> {
-        self.write_with(repo, |_| Ok(()))
+        self.write_with(repo, Durability::Later)
     }
 
-    /// As [`ObjectBatch::write`], and returns only when everything written to this file system before,
-    /// contents in the object store too, would survive a loss of power.
+    /// As [`ObjectBatch::write`], and returns only when the objects would survive a loss of power. Contents that they
+    /// name have to be durable before.
     pub fn write_durably(&mut self, repo: &git2::Repository) -> Result<(), WriteError> {
-        // Twice: before the objects get their names, so that none is ever torn under its name (git would take it
-        // for good and not write it again), and after, so that the names are there before any ref is.
-        self.write_with(repo, |dir| Ok(rustix::fs::syncfs(dir)?))
+        self.write_with(repo, Durability::Durable)
     }
 
-    fn write_with(
-        &mut self,
-        repo: &git2::Repository,
-        sync: impl Fn(&File) -> io::Result<()>,
-    ) -> Result<(), WriteError> {
+    fn write_with(&mut self, repo: &git2::Repository, durability: Durability) -> Result<(), WriteError> {
         let odb = repo.odb()?;
         // An object that is there is written twice when another process packed it a moment ago, and in a large batch,
         // where it costs less than to look for each: that is harmless.
@@ -146,20 +143,27 @@ impl ObjectBatch {
         };
         let new: Vec<&Made> = self.objects.iter().filter(is_new).collect();
         let objects = repo.commondir().join("objects");
-        let dir = File::open(&objects)?;
-        if new.is_empty() {
-            sync(&dir)?;
-        } else {
+        if !new.is_empty() {
             let pending = if new.len() > LOOSE_LIMIT {
                 pack::write(&objects, &new)?
             } else {
                 loose::write(&objects, &new)?
             };
-            sync(&dir)?;
+            // Twice: before the objects get their names, so that none is ever torn under its name (git would take it
+            // for good and not write it again), and after, so that the names are there before any ref is.
+            let durable = durability == Durability::Durable;
+            if durable {
+                files_durable(&objects, pending.iter().map(|pending| pending.made.as_file()))?;
+            }
+            let mut dirs = BTreeSet::from([objects.clone()]);
             for file in pending {
+                dirs.extend(file.name.parent().map(Path::to_owned));
                 file.keep()?;
             }
-            sync(&dir)?;
+            if durable {
+                let dirs = dirs.iter().map(File::open).collect::<io::Result<Vec<_>>>()?;
+                files_durable(&objects, dirs.iter())?;
+            }
             odb.refresh()?;
         }
         self.objects.clear();
@@ -174,6 +178,28 @@ impl TreeItem {
         let slash = (self.mode == 0o040000).then_some(b'/');
         self.name.iter().copied().chain(slash)
     }
+}
+
+/// When objects have to be durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    Durable,
+    Later,
+}
+
+/// Makes these files, or directories, durable: each by itself when they are few, for others may have written much to
+/// the same file system; else all with one `syncfs` of the file system that `dir` is on.
+pub(crate) fn files_durable<'f>(
+    dir: &Path,
+    files: impl ExactSizeIterator<Item = &'f File>,
+) -> io::Result<()> {
+    if files.len() > FEW {
+        return Ok(rustix::fs::syncfs(File::open(dir)?)?);
+    }
+    for file in files {
+        file.sync_all()?;
+    }
+    Ok(())
 }
 
 /// A complete file under a temporary name in the directory of its final one.

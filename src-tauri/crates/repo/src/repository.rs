@@ -115,6 +115,22 @@ impl Repository {
         checks::branch_of_head(&self.git)
     }
 
+    /// Whether the repository may still be written to, and is on the branch that it was on when it was opened: what
+    /// git and git-annex may have changed meanwhile.
+    ///
+    /// # Errors
+    /// As [`Repository::open`]; [`OpenError::BranchSwitched`] for another branch.
+    pub fn still_fit(&self, branch: &str) -> Result<(), OpenError> {
+        checks::checked_out(&self.git)?;
+        checks::no_assistant(&self.annex_dir())?;
+        let found = self.branch()?;
+        if found == branch {
+            Ok(())
+        } else {
+            Err(OpenError::BranchSwitched { expected: branch.to_owned(), found })
+        }
+    }
+
     /// The libgit2 handle.
     pub fn git(&self) -> &git2::Repository {
         &self.git
@@ -222,6 +238,14 @@ pub enum OpenError {
     AdjustedBranch {
         /// Short name, such as `adjusted/master(unlocked)`.
         branch: String,
+    },
+    /// Another branch was checked out since the repository was opened.
+    #[error("the branch {found} was checked out; it was {expected}")]
+    BranchSwitched {
+        /// The branch it was on.
+        expected: String,
+        /// The branch it is on.
+        found: String,
     },
     /// HEAD is on no branch.
     #[error("no branch is checked out")]

@@ -18,6 +18,7 @@ use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
 
 use crate::lock::ExclusiveContentLock;
+use crate::object_batch::FEW;
 use crate::place_in_tree::WorkTree;
 use crate::repository::Repository;
 
@@ -213,6 +214,22 @@ impl ObjectStore {
             found = true;
         }
         Ok(found)
+    }
+
+    /// Makes these contents durable: when they are few, without waiting for what others wrote to the same disk.
+    pub fn make_durable<'k>(&self, keys: impl ExactSizeIterator<Item = &'k Key>) -> io::Result<()> {
+        if keys.len() > FEW {
+            return self.sync();
+        }
+        let top = self.objects_dir();
+        for object in keys.filter_map(|key| self.locate(key)) {
+            File::open(&object)?.sync_all()?;
+            // The directories above may be new, too.
+            for dir in object.ancestors().skip(1).take_while(|dir| dir.starts_with(&top)) {
+                File::open(dir)?.sync_all()?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes everything written to the store's file system before durable (one `syncfs`).

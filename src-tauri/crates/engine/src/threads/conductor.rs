@@ -477,7 +477,13 @@ impl Conductor {
     /// Writes git's index, and once more as soon as git can trust all of it. Whether it is written.
     async fn write_index(&self, mind: &mut Mind) -> bool {
         mind.index_due = None;
-        match self.desk.with(|desk| desk.index.write().map(|()| desk.index.settles_at())).await {
+        let written = self.desk.with(|desk| {
+            // Git's index is that of another branch then, and the folder is being stopped.
+            desk.fit().ok()?;
+            Some(desk.index.write().map(|()| desk.index.settles_at()))
+        });
+        let Some(written) = written.await else { return true };
+        match written {
             Ok(settles_at) => {
                 for code in [ProblemCode::Internal, ProblemCode::DiskFull] {
                     mind.problems.clear(code, "index");

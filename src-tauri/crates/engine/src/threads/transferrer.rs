@@ -243,6 +243,7 @@ impl Transferrer {
         for key in &asked {
             self.ended(place, Direction::Download, key);
         }
+        let (apply, wanted) = (self.apply.clone(), asked.clone());
         let placed = tokio::task::spawn_blocking(move || {
             let placed: Vec<Outcome> = arrived
                 .into_iter()
@@ -254,7 +255,7 @@ impl Transferrer {
                     Err(error) => retrieve_outcome(&error),
                 })
                 .collect();
-            durable(&store, placed)
+            settle_arrived(&store, &apply, &wanted, placed)
         })
         .await
         .expect("placing does not panic");
@@ -322,7 +323,7 @@ impl Transferrer {
                 }
             }
         } else {
-            durable(&store, outcomes)
+            settle_arrived(&store, &self.apply, keys, outcomes)
         }
     }
 
@@ -608,12 +609,17 @@ fn in_order(keys: &[Key], mut outcomes: BTreeMap<Key, Outcome>) -> Vec<Outcome> 
     keys.iter().map(|key| outcomes.remove(key).unwrap_or_else(lost)).collect()
 }
 
-/// "Arrived" only counts when it would survive a loss of power.
-fn durable(store: &ObjectStore, outcomes: Vec<Outcome>) -> Vec<Outcome> {
-    if !outcomes.iter().any(|(result, _)| *result == TransferResult::Done) {
-        return outcomes;
-    }
-    match store.sync() {
+/// What arrived can be placed at once; it counts as arrived, and is recorded, only when it would survive a loss of power.
+fn settle_arrived(
+    store: &ObjectStore,
+    apply: &Arrivals,
+    keys: &[Key],
+    outcomes: Vec<Outcome>,
+) -> Vec<Outcome> {
+    let done = keys.iter().zip(&outcomes).filter(|(_, (result, _))| *result == TransferResult::Done);
+    let arrived: Vec<Key> = done.map(|(key, _)| key.clone()).collect();
+    apply.contents(arrived.clone());
+    match store.make_durable(arrived.iter()) {
         Ok(()) => outcomes,
         Err(error) => outcomes
             .into_iter()

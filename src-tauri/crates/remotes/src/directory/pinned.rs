@@ -8,8 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::config::Settings;
 use super::incoming;
+use super::layout::Layout;
 use super::place::{Place, error};
 use crate::place_error::PlaceError;
+
+/// Up to this many files are made durable one by one.
+const FEW: usize = 16;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -18,6 +22,8 @@ pub(super) struct Pinned(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     place: Option<Arc<Place>>,
+    /// What was stored since the last flush, as long as it is little.
+    stored: Vec<Layout>,
     /// A place went away with stores that were not flushed: the next flush has to say so.
     lost: bool,
     /// What earlier runs left behind was cleared away.
@@ -44,14 +50,27 @@ impl Pinned {
         Ok(place)
     }
 
-    /// Makes the stores since the last time durable.
+    /// Takes note of a file that was stored.
+    pub fn note(&self, layout: &Layout) {
+        let mut state = self.lock();
+        if state.stored.len() <= FEW {
+            state.stored.push(layout.clone());
+        }
+    }
+
+    /// Makes the stores since the last time durable: a few one by one, without waiting for what others wrote to the same
+    /// disk, many with all that its file system has.
     pub fn flush(&self, settings: &Settings) -> Result<(), PlaceError> {
-        let (place, lost) = {
+        let (place, stored, lost) = {
             let mut state = self.lock();
-            (state.place.take(), std::mem::take(&mut state.lost))
+            (state.place.take(), std::mem::take(&mut state.stored), std::mem::take(&mut state.lost))
         };
         if let Some(place) = place {
-            place.sync().map_err(|source| error(settings, source))?;
+            let synced = match stored.len() > FEW {
+                true => place.sync(),
+                false => stored.iter().try_for_each(|layout| place.sync_file(layout)),
+            };
+            synced.map_err(|source| error(settings, source))?;
         }
         if lost {
             let source =

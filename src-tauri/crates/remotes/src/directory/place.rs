@@ -10,6 +10,7 @@ use tributary_formats::RepoUuid;
 use tributary_formats::uuid::MAX_UUID_LEN;
 
 use super::config::Settings;
+use super::layout::Layout;
 use crate::place_error::PlaceError;
 use crate::remote::Probed;
 
@@ -81,6 +82,16 @@ impl Place {
     /// opened got lost on the way.
     pub fn sync(&self) -> io::Result<()> {
         Ok(fs::syncfs(&self.root)?)
+    }
+
+    /// Makes one stored file durable, and the directories above it, which may be new.
+    pub fn sync_file(&self, layout: &Layout) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let [inner, outer] = layout.parents();
+        for path in [&layout.file, layout.dir(), inner, outer] {
+            fs::fsync(fs::openat(&self.root, path, flags, Mode::empty())?)?;
+        }
+        Ok(fs::fsync(&self.root)?)
     }
 
     /// The size of the regular file at `path`; `None` when there is none.

@@ -11,6 +11,7 @@ use super::Shared;
 use super::config::Settings;
 use super::incoming::Incoming;
 use super::layout::Layout;
+use super::pinned::Pinned;
 use super::place::{Place, error};
 use crate::chunks::{self, ChunkSet, Piece};
 use crate::place_error::PlaceError;
@@ -27,7 +28,8 @@ pub(super) fn store_all(shared: &Shared, uploads: &[Upload]) -> Vec<Result<Store
     let store = |upload| {
         // Asked for each, for a drive may be pulled out in the middle of a batch; while nothing changes it is one stat.
         let place = shared.pinned.place(&shared.settings)?;
-        let mut storing = Storing { place: &place, settings: &shared.settings, upload, buffer: &mut buffer };
+        let (settings, pinned) = (&shared.settings, &shared.pinned);
+        let mut storing = Storing { place: &place, settings, pinned, upload, buffer: &mut buffer };
         storing.store()
     };
     uploads.iter().map(store).collect()
@@ -37,6 +39,7 @@ pub(super) fn store_all(shared: &Shared, uploads: &[Upload]) -> Vec<Result<Store
 struct Storing<'a> {
     place: &'a Place,
     settings: &'a Settings,
+    pinned: &'a Pinned,
     upload: &'a Upload,
     buffer: &'a mut [u8],
 }
@@ -128,7 +131,12 @@ impl Storing<'_> {
     /// Whether the file is there, with the right size: one that was cut off by a power failure is not.
     fn has(&self, layout: &Layout, size: Option<u64>) -> Result<bool, StoreError> {
         let there = self.place.file_size(&layout.file).map_err(|cause| self.at_place(cause))?;
-        Ok(there.is_some_and(|there| size.is_none_or(|size| size == there)))
+        let has = there.is_some_and(|there| size.is_none_or(|size| size == there));
+        if has {
+            // Whoever stored it may have ended before it was durable.
+            self.pinned.note(layout);
+        }
+        Ok(has)
     }
 
     /// A large content is refused before its first byte when there is no room for it.
@@ -178,6 +186,7 @@ impl Storing<'_> {
             return Err(StoreError::SourceCorrupt { key: self.upload.key.clone() });
         }
         incoming.finish(layout).map_err(|cause| self.at_place(cause))?;
+        self.pinned.note(layout);
         Ok(false)
     }
 

@@ -94,6 +94,9 @@ pub(super) fn take_in(repo: &Repository, survey: &Survey) -> Result<Taken, TakeI
             }
         }
     }
+    // Before a commit names them; off the desk, so that nobody waits for the disk there.
+    let keys: Vec<_> = taken.entries.iter().filter_map(TakenIn::stored_now).collect();
+    store.make_durable(keys.into_iter()).map_err(TakeInError::Durable)?;
     for (path, stat) in &survey.links {
         match work.read_link(path) {
             Ok(target) => {
@@ -118,6 +121,9 @@ pub(crate) enum TakeInError {
     /// The object store does not take anything.
     #[error(transparent)]
     Store(IngestError),
+    /// What was stored cannot be made durable.
+    #[error("the disk failed to keep what was written")]
+    Durable(#[source] std::io::Error),
 }
 
 fn link(path: &TreePath, target: Vec<u8>) -> Becomes {
@@ -166,6 +172,16 @@ fn read_whole(
         return Err(IngestError::Changed);
     }
     Ok(data)
+}
+
+impl TakenIn {
+    /// The key whose content was put into the store just now.
+    fn stored_now(&self) -> Option<&Key> {
+        match &self.becomes {
+            Becomes::Annexed { key, .. } if self.moved_from.is_none() => Some(key),
+            _ => None,
+        }
+    }
 }
 
 impl Becomes {
