@@ -418,3 +418,32 @@ async fn forged_answers_count_nothing() {
     assert!(!alice.hears(&answer(BOB)), "and only once");
     assert!(opening.await.unwrap().is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn streams_take_turns_in_little_room() {
+    let (mut alice, mut bob) = (Side::new(ALICE), Side::new(BOB));
+    let mut inbox = bob.handles.accept(|_| true);
+    let opener = alice.handles.clone();
+    let mut near = joined(&mut alice, &mut bob, async {
+        let near = (opener.open(&jid(BOB)).await.unwrap(), opener.open(&jid(BOB)).await.unwrap());
+        inbox.recv().await.unwrap();
+        near
+    })
+    .await;
+    near.0.write_all(&[0; 8192]).await.unwrap();
+    near.1.write_all(&[1; 8192]).await.unwrap();
+    let pumped = alice.streams.pump(2, Instant::now());
+    assert!(pumped.crowded, "it comes again as soon as there is room");
+    let names: Vec<String> = alice
+        .streams
+        .take_out()
+        .into_iter()
+        .map(|stanza| match stanza {
+            Stanza::Iq(Iq::Set { payload, .. }) => payload.attr("sid").unwrap().to_owned(),
+            other => panic!("a block: {other:?}"),
+        })
+        .collect();
+    assert_eq!(names.len(), 2);
+    assert_ne!(names[0], names[1], "one that has much to say does not silence the other");
+    assert!(!alice.streams.pump(ROOM, Instant::now()).crowded);
+}

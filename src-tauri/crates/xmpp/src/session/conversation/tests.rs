@@ -327,3 +327,19 @@ fn a_friend_speaks_for_the_paired_devices_alone() {
     let acts = talk.acts();
     assert!(acts[0].contains("online: false"), "who was removed is gone at once: {acts:#?}");
 }
+
+#[test]
+fn who_floods_is_not_answered_and_the_server_is() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.acts();
+    let ping = |from: &str| format!("<iq type='get' id='1' from='{from}'><ping xmlns='urn:xmpp:ping'/></iq>");
+    talk.it.pump(RESERVED, talk.now);
+    talk.hears(&ping("mallory@p.test/x"));
+    assert_eq!(talk.acts().len(), 1, "refused, while there is room");
+    talk.it.pump(RESERVED - 1, talk.now);
+    talk.hears(&ping("mallory@p.test/x"));
+    assert_eq!(talk.acts(), [""; 0], "a full queue would cost the session");
+    talk.hears(&ping("p.test"));
+    assert_eq!(talk.acts().len(), 1, "or it would take us for dead");
+}
