@@ -9,6 +9,7 @@ mod member;
 mod silence;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use tributary_testkit::xmpp_servers::Prosody;
 use tributary_testkit::{Sandbox, Snapshot, differences, eventually, need_all, within};
@@ -46,9 +47,13 @@ fn converges_and_falls_silent(links: &[(usize, usize)]) {
     if !need_all(Prosody::NEEDS) {
         return;
     }
+    let begun = Instant::now();
     let graph = Graph::build(links);
+    let built = begun.elapsed();
     graph.change_everywhere();
     let files = graph.converged();
+    let converged = begun.elapsed() - built;
+    eprintln!("built in {:.1} s, converged in {:.1} s", built.as_secs_f64(), converged.as_secs_f64());
     for node in 0..NODES {
         assert!(files.contains_key(format!("of {node}/new").as_bytes()), "what {node} added is everywhere");
         assert!(!files.contains_key(format!("of {node}/gone").as_bytes()), "what {node} deleted is nowhere");
