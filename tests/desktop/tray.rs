@@ -12,6 +12,9 @@ const SENTENCE: usize = 1;
 /// So large that it is on its way for a moment wherever it goes, and that no copy of it is free.
 const LARGE: usize = 256 << 20;
 
+/// What is made anew of it; the rest repeats with a number.
+const PIECE: usize = 1 << 20;
+
 /// Waits until the tray shows a state, and gives the menu that goes with it.
 #[track_caller]
 fn shows(computer: &Computer, item: &TrayItem, state: &str, sentence: &str) -> Vec<TrayMenuEntry> {
@@ -131,7 +134,7 @@ fn five_states_and_what_needs_a_person() {
     eventually(LIMIT, "the tray is empty", || computer.desktop.tray_items().is_empty().then_some(()));
 }
 
-/// Bytes that nothing can make smaller.
+/// Bytes that nothing can make smaller, in a hurry: a test is not optimised.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let words = std::iter::repeat_with(|| {
@@ -140,5 +143,11 @@ fn noise(len: usize) -> Vec<u8> {
         state ^= state << 17;
         state.to_le_bytes()
     });
-    words.take(len / 8).flatten().collect()
+    let mut piece: Vec<u8> = words.take(PIECE / 8).flatten().collect();
+    let mut bytes = Vec::with_capacity(len);
+    for number in 0..(len / PIECE) as u64 {
+        piece[..8].copy_from_slice(&number.to_le_bytes());
+        bytes.extend_from_slice(&piece);
+    }
+    bytes
 }
