@@ -11,6 +11,7 @@
 //! secret: [`crate::channel`] is.
 
 mod bytestream;
+mod entry;
 mod incoming;
 mod outgoing;
 mod pipe;

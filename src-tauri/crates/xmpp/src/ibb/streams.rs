@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
@@ -13,10 +12,12 @@ use tokio_xmpp::Stanza;
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
-use super::incoming::Incoming;
-use super::outgoing::{Outgoing, Sent};
+use super::entry::{Entry, Phase, fault_of, refusal_of, wants_smaller};
+use super::outgoing::Sent;
 use super::pipe::Pipe;
 use super::{Admission, Bytestream, OpenError, Opening, StreamFault, Verdict};
+
+pub(crate) use super::entry::Limits;
 use crate::account::FullJid;
 use crate::wire::ibb::{self, Request};
 
@@ -29,17 +30,6 @@ const ACCEPTED_BLOCKS: std::ops::RangeInclusive<u16> = 512..=32768;
 /// Streams at a time, with everybody and with one client: with what each may hold, this bounds the memory.
 const MAX_STREAMS: usize = 16;
 const MAX_PER_PEER: usize = 4;
-
-/// How long the streams wait for what.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// The answer to an opening or a close.
-    pub(crate) reply: Duration,
-    /// Any answer while blocks are under way.
-    pub(crate) stall: Duration,
-    /// Silence on a stream until the other side is asked whether it still has it.
-    pub(crate) quiet: Duration,
-}
 
 /// The streams of a session.
 #[derive(Debug)]
@@ -56,31 +46,6 @@ pub(crate) struct Streams {
 }
 
 type Key = (FullJid, String);
-
-#[derive(Debug)]
-struct Entry {
-    pipe: Arc<Pipe>,
-    phase: Phase,
-    outgoing: Outgoing,
-    incoming: Incoming,
-    /// When something last came from the other side.
-    heard: Instant,
-}
-
-#[derive(Debug)]
-enum Phase {
-    /// Offered, with this block size.
-    Opening {
-        block_size: u16,
-        reply: oneshot::Sender<Result<Bytestream, OpenError>>,
-        until: Instant,
-    },
-    Open,
-    /// Our `close` is on its way.
-    Closing {
-        until: Instant,
-    },
-}
 
 #[derive(Debug)]
 struct Waiting {
@@ -432,54 +397,5 @@ impl Streams {
 
     fn of(&self, peer: &FullJid) -> usize {
         self.table.keys().filter(|(of, _)| of == peer).count()
-    }
-}
-
-impl Entry {
-    fn new(pipe: Arc<Pipe>, phase: Phase, block_size: u16, now: Instant) -> Entry {
-        let (outgoing, incoming) = (Outgoing::new(block_size, now), Incoming::new(block_size));
-        Entry { pipe, phase, outgoing, incoming, heard: now }
-    }
-
-    fn due(&self, limits: Limits) -> Instant {
-        match &self.phase {
-            Phase::Opening { until, .. } | Phase::Closing { until } => *until,
-            Phase::Open => self.outgoing.stalls_at(limits.stall).unwrap_or(self.heard + limits.quiet),
-        }
-    }
-
-    fn finish(self, end: Result<(), StreamFault>) {
-        let all_taken = self.outgoing.all_taken();
-        self.pipe.end(end, all_taken);
-        if let Phase::Opening { reply, .. } = self.phase {
-            let why = match end {
-                Err(StreamFault::SessionLost) => OpenError::Offline,
-                Err(StreamFault::Stalled) => OpenError::Silent,
-                Err(StreamFault::PeerGone | StreamFault::Damaged) | Ok(()) => OpenError::NotThere,
-            };
-            // Who asked may be gone.
-            let _ = reply.send(Err(why));
-        }
-    }
-}
-
-/// What a refused block says about the stream.
-fn fault_of(error: &StanzaError) -> StreamFault {
-    match error.defined_condition {
-        DefinedCondition::UnexpectedRequest
-        | DefinedCondition::BadRequest
-        | DefinedCondition::NotAcceptable => StreamFault::Damaged,
-        _ => StreamFault::PeerGone,
-    }
-}
-
-fn wants_smaller(error: &StanzaError) -> bool {
-    error.defined_condition == DefinedCondition::ResourceConstraint
-}
-
-fn refusal_of(error: &StanzaError) -> OpenError {
-    match (&error.defined_condition, &error.type_) {
-        (DefinedCondition::ResourceConstraint, _) | (_, ErrorType::Wait) => OpenError::Busy,
-        _ => OpenError::NotThere,
     }
 }
