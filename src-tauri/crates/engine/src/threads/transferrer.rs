@@ -4,42 +4,42 @@
 //! a slice of the batch at a time, after what arrived is durable. A place has one lane in each direction, so that many
 //! small contents share one visit and a large one does not fight with itself.
 
+mod chunk_logs;
+mod git_contents;
 mod mark;
+mod outcome;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use tokio_util::sync::CancellationToken;
 use tributary_formats::key::Key;
-use tributary_formats::logs::chunk::ChunkLog;
-use tributary_formats::logs::path::KeyLog;
 use tributary_formats::logs::remote::RemoteConfig;
 use tributary_formats::tree_path::TreePath;
 use tributary_formats::uuid::RepoUuid;
 use tributary_planner::{Direction, Failure, Input, PlaceId, TransferResult};
 use tributary_remotes::{
-    ChunkRecords, ChunkSet, Download, FinishError, LocalSettings, Meter, PlaceError, RemoteName,
-    RetrieveError, SpecialRemote, StoreError, Unverifiable, Upload,
+    ChunkSet, Download, LocalSettings, Meter, RemoteName, SpecialRemote, Unverifiable, Upload,
 };
 use tributary_repo::annex_branch::LogChange;
 use tributary_repo::cancel::Cancel;
 use tributary_repo::contents::ContentsError;
-use tributary_repo::contents::local::LocalContents;
-use tributary_repo::contents::ssh::SshContents;
-use tributary_repo::remote::RemoteKind;
 use tributary_repo::store::ObjectStore;
-use tributary_status::{Problem, ProblemCode};
 
+use self::chunk_logs::ChunkLogs;
+use self::git_contents::GitContents;
+use self::outcome::{
+    Outcome, all, contents_outcome, fault_at, in_order, local_outcome, place_outcome, retrieve_outcome,
+    store_outcome,
+};
 use crate::folder_facts::{Fact, FactSender};
 use crate::state::arrivals::Arrivals;
 use crate::state::desk::DeskHandle;
 use crate::state::facts;
 use crate::state::places::{PlaceRow, Places, Reach};
-use crate::state::problems::{Deed, problem};
+use crate::state::problems::Deed;
 use crate::state::repositories::Repositories;
 use crate::threads::committer::chain;
-use crate::threads::fetcher::unix_now;
 
 /// Contents that are moved in one go: their ends are told together.
 const SLICE_KEYS: usize = 256;
@@ -274,7 +274,7 @@ impl Transferrer {
         let Some(store) = self.store() else {
             return all(keys, TransferResult::Failed(Failure::Later), "The repository cannot be opened");
         };
-        let mut there = match self.connect(place) {
+        let mut there = match GitContents::connect(place, &self.repositories, &self.cancel) {
             Ok(there) => there,
             Err(error) => {
                 let (result, said) = contents_outcome(&error);
@@ -348,25 +348,6 @@ impl Transferrer {
                 Ok(_) => (TransferResult::Done, None),
                 Err(error) => local_outcome(&error),
             },
-        }
-    }
-
-    fn connect(&self, place: &PlaceRow) -> Result<GitContents, ContentsError> {
-        let (Reach::Git(remote), Some(uuid)) = (&place.reach, &place.uuid) else {
-            return Err(ContentsError::NoContents);
-        };
-        match &remote.kind {
-            RemoteKind::LocalPath(path) => Ok(GitContents::Local(Box::new(LocalContents::open(path, uuid)?))),
-            RemoteKind::Ssh(url) => {
-                let opened = self
-                    .repositories
-                    .with(|repo| SshContents::connect(repo.git(), url, repo.uuid(), uuid, &self.cancel));
-                match opened {
-                    Ok(connected) => Ok(GitContents::Ssh(Box::new(connected?))),
-                    Err(error) => Err(ContentsError::Local(std::io::Error::other(error.to_string()))),
-                }
-            }
-            RemoteKind::Stream { .. } | RemoteKind::Other => Err(ContentsError::NoContents),
         }
     }
 
@@ -470,107 +451,12 @@ impl Transferrer {
     }
 }
 
-/// What a person is told of a transfer that failed.
-fn fault_at(place: &PlaceRow, direction: Direction, result: TransferResult, said: &str) -> Problem {
-    let (code, hint) = match (result, direction) {
-        (TransferResult::NoSpace, Direction::Upload) => {
-            (ProblemCode::PlaceFull, "Make room there; it goes on by itself.")
-        }
-        (TransferResult::NoSpace, Direction::Download) => {
-            (ProblemCode::DiskFull, "Make room on this computer; it goes on by itself.")
-        }
-        (TransferResult::Corrupt, _) => (
-            ProblemCode::CorruptContent,
-            "The damaged copy was not used. If another place has the file, it is fetched from there.",
-        ),
-        (TransferResult::Failed(Failure::Unreachable), _) => {
-            (ProblemCode::PlaceUnreachable, "It is tried again by itself when it is back.")
-        }
-        (TransferResult::Failed(Failure::Never), _) => {
-            (ProblemCode::PlaceChanged, "Remove this place and add it again, if what is there now is meant.")
-        }
-        _ => (ProblemCode::PlaceRefused, "It is tried again. Check that you may write there."),
-    };
-    // Special remotes name themselves; others say only what is wrong.
-    let names_it = said.contains(place.name.as_str()) || code == ProblemCode::DiskFull;
-    let sentence = if names_it { format!("{said}.") } else { format!("{}: {said}.", place.name) };
-    let mut fault = problem(code, &place.name, sentence, hint);
-    fault.needs_you =
-        matches!(result, TransferResult::NoSpace | TransferResult::Failed(Failure::Never | Failure::Person));
-    fault
-}
-
-/// How a transfer ended, and what to tell a person when that is a fault.
-type Outcome = (TransferResult, Option<String>);
-
 /// The name of a file that a content belongs to, if there is one.
 struct TreePathName(Option<TreePath>);
 
 impl TreePathName {
     fn as_bytes(&self) -> &[u8] {
         self.0.as_ref().map_or(b"", |path| path.file_name())
-    }
-}
-
-/// The contents of a git remote, however it is reached.
-enum GitContents {
-    Local(Box<LocalContents>),
-    Ssh(Box<SshContents>),
-}
-
-impl GitContents {
-    fn store(
-        &mut self,
-        key: &Key,
-        source: &Path,
-        name: &[u8],
-        meter: &tributary_repo::cancel::Meter<'_>,
-        cancel: &Cancel,
-    ) -> Result<(), ContentsError> {
-        match self {
-            Self::Local(there) => there.store(key, source, meter, cancel).map(drop),
-            Self::Ssh(there) => there.store(key, source, name, meter, cancel).map(drop),
-        }
-    }
-
-    fn retrieve(
-        &mut self,
-        key: &Key,
-        tmp: &Path,
-        name: &[u8],
-        meter: &tributary_repo::cancel::Meter<'_>,
-        cancel: &Cancel,
-    ) -> Result<(), ContentsError> {
-        match self {
-            Self::Local(there) => there.retrieve(key, tmp, meter, cancel),
-            Self::Ssh(there) => there.retrieve(key, tmp, name, meter, cancel),
-        }
-    }
-
-    /// Makes what was stored durable and known there. A server does that by itself.
-    fn finish(&mut self) -> Result<(), ContentsError> {
-        match self {
-            Self::Local(there) => there.record(unix_now()),
-            Self::Ssh(_) => Ok(()),
-        }
-    }
-}
-
-/// The chunk log of one special remote.
-struct ChunkLogs {
-    repositories: Repositories,
-    uuid: RepoUuid,
-}
-
-impl ChunkRecords for ChunkLogs {
-    fn chunk_sets(&self, key: &Key) -> std::io::Result<Vec<ChunkSet>> {
-        let text = self
-            .repositories
-            .with(|repo| repo.annex_branch().read(&KeyLog::Chunks.path(key)))
-            .map_err(|error| std::io::Error::other(error.to_string()))?
-            .map_err(|error| std::io::Error::other(error.to_string()))?;
-        let sets = ChunkLog::parse(&text).sets_of(&self.uuid);
-        Ok(sets.into_iter().map(|set| ChunkSet { chunk_size: set.chunk_size, count: set.count }).collect())
     }
 }
 
@@ -598,15 +484,6 @@ fn shown(direction: Direction) -> tributary_status::Direction {
         Direction::Upload => tributary_status::Direction::Upload,
         Direction::Download => tributary_status::Direction::Download,
     }
-}
-
-fn all(keys: &[Key], result: TransferResult, said: &str) -> Vec<Outcome> {
-    keys.iter().map(|_| (result, Some(said.to_owned()))).collect()
-}
-
-fn in_order(keys: &[Key], mut outcomes: BTreeMap<Key, Outcome>) -> Vec<Outcome> {
-    let lost = || (TransferResult::Failed(Failure::Later), None);
-    keys.iter().map(|key| outcomes.remove(key).unwrap_or_else(lost)).collect()
 }
 
 /// What arrived can be placed at once; it counts as arrived, and is recorded, only when it would survive a loss of power.
@@ -637,72 +514,6 @@ fn no_room(store: &ObjectStore, key: &Key) -> Option<Outcome> {
             format!("A file of {size} bytes does not fit on this computer: {free} bytes are free beside the reserve (annex.diskreserve)");
         (TransferResult::NoSpace, Some(said))
     })
-}
-
-fn local_outcome(error: &std::io::Error) -> Outcome {
-    let result = match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => TransferResult::NoSpace,
-        _ => TransferResult::Failed(Failure::Later),
-    };
-    (result, Some(format!("A file could not be written here: {error}")))
-}
-
-fn place_outcome(error: &PlaceError) -> Outcome {
-    let result = match error {
-        PlaceError::Unreachable { .. } => TransferResult::Failed(Failure::Unreachable),
-        PlaceError::Full { .. } => TransferResult::NoSpace,
-        PlaceError::WrongPlace { .. } => TransferResult::Failed(Failure::Never),
-        PlaceError::Denied { .. } => TransferResult::Failed(Failure::Person),
-        PlaceError::Failed { .. } => TransferResult::Failed(Failure::Later),
-    };
-    (result, Some(chain(error)))
-}
-
-fn store_outcome(error: &StoreError) -> Outcome {
-    match error {
-        StoreError::Place(place) => place_outcome(place),
-        StoreError::SourceCorrupt { .. } => (TransferResult::KeyGone, Some(chain(error))),
-        StoreError::SourceUnreadable { .. } | StoreError::Stopped { .. } => {
-            (TransferResult::Failed(Failure::Later), Some(chain(error)))
-        }
-    }
-}
-
-fn retrieve_outcome(error: &RetrieveError) -> Outcome {
-    match error {
-        RetrieveError::Place(place) => place_outcome(place),
-        RetrieveError::NotPresent { .. } => (TransferResult::SourceLacks, None),
-        RetrieveError::Finish(FinishError::Corrupt { resumed: true, .. }) => {
-            (TransferResult::Failed(Failure::Later), Some(chain(error)))
-        }
-        RetrieveError::WrongSize { .. } | RetrieveError::Finish(FinishError::Corrupt { .. }) => {
-            (TransferResult::Corrupt, Some(chain(error)))
-        }
-        RetrieveError::Local(cause) => local_outcome(cause),
-        RetrieveError::Finish(_) | RetrieveError::ChunkLog { .. } | RetrieveError::Stopped { .. } => {
-            (TransferResult::Failed(Failure::Later), Some(chain(error)))
-        }
-    }
-}
-
-fn contents_outcome(error: &ContentsError) -> Outcome {
-    let result = match error {
-        ContentsError::Unreachable { .. } => TransferResult::Failed(Failure::Unreachable),
-        ContentsError::OtherRepository { .. } | ContentsError::NoContents => {
-            TransferResult::Failed(Failure::Never)
-        }
-        ContentsError::NotPresent { .. } => return (TransferResult::SourceLacks, None),
-        ContentsError::Corrupt { .. } => TransferResult::Corrupt,
-        ContentsError::SourceChanged { .. } => TransferResult::KeyGone,
-        ContentsError::Auth { .. } => TransferResult::Failed(Failure::Person),
-        ContentsError::Refused { .. } | ContentsError::Busy { .. } => TransferResult::Failed(Failure::Later),
-        ContentsError::Full => TransferResult::NoSpace,
-        ContentsError::Protocol { .. } | ContentsError::Local(_) | ContentsError::Record(_) => {
-            TransferResult::Failed(Failure::Later)
-        }
-        ContentsError::Cancelled => return (TransferResult::Failed(Failure::Later), None),
-    };
-    (result, Some(chain(error)))
 }
 
 #[cfg(test)]
