@@ -8,6 +8,7 @@ mod chunk_logs;
 mod git_contents;
 mod mark;
 mod outcome;
+mod progress;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -15,15 +16,11 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 use tributary_formats::key::Key;
 use tributary_formats::logs::remote::RemoteConfig;
-use tributary_formats::tree_path::TreePath;
 use tributary_formats::uuid::RepoUuid;
 use tributary_planner::{Direction, Failure, Input, PlaceId, TransferResult};
-use tributary_remotes::{
-    ChunkSet, Download, LocalSettings, Meter, RemoteName, SpecialRemote, Unverifiable, Upload,
-};
+use tributary_remotes::{ChunkSet, Download, LocalSettings, RemoteName, SpecialRemote, Unverifiable, Upload};
 use tributary_repo::annex_branch::LogChange;
 use tributary_repo::cancel::Cancel;
-use tributary_repo::contents::ContentsError;
 use tributary_repo::store::ObjectStore;
 
 use self::chunk_logs::ChunkLogs;
@@ -32,6 +29,7 @@ use self::outcome::{
     Outcome, all, contents_outcome, fault_at, in_order, local_outcome, place_outcome, retrieve_outcome,
     store_outcome,
 };
+use self::progress::TreePathName;
 use crate::folder_facts::{Fact, FactSender};
 use crate::state::arrivals::Arrivals;
 use crate::state::desk::DeskHandle;
@@ -46,9 +44,6 @@ const SLICE_KEYS: usize = 256;
 
 /// A slice ends early when its contents are this large together, bytes.
 const SLICE_BYTES: u64 = 64 << 20;
-
-/// Progress of a content smaller than this is over before anybody could look, bytes.
-const WORTH_SHOWING: u64 = 1 << 20;
 
 /// The transferrer's wiring.
 #[derive(Clone)]
@@ -393,71 +388,6 @@ impl Transferrer {
     fn store(&self) -> Option<ObjectStore> {
         self.repositories.with(tributary_repo::Repository::store).ok()
     }
-
-    /// A file that the content belongs to, for people.
-    fn file_name(&self, key: &Key) -> TreePathName {
-        let path = self.desk.here(|desk| desk.ledger.paths_of(key, 1).ok().and_then(|mut paths| paths.pop()));
-        TreePathName(path)
-    }
-
-    async fn meter(&self, place: &PlaceRow, direction: Direction, key: &Key) -> Meter {
-        let size = key.size();
-        if size.is_some_and(|size| size < WORTH_SHOWING) {
-            return Meter::silent();
-        }
-        let wanted = key.clone();
-        let path = self.desk.with(move |desk| desk.ledger.paths_of(&wanted, 1)).await;
-        let Some(path) = path.ok().and_then(|mut paths| paths.pop()) else { return Meter::silent() };
-        let (facts, name) = (self.facts.clone(), place.name.clone());
-        Meter::new(size, move |progress| {
-            let transfer = (name.clone(), shown(direction), path.clone());
-            let bytes = Some((progress.bytes_done, progress.bytes_total));
-            facts.send(Fact::Progress { transfer, bytes }).ok();
-        })
-    }
-
-    fn ended(&self, place: &PlaceRow, direction: Direction, key: &Key) {
-        if key.size().is_some_and(|size| size < WORTH_SHOWING) {
-            return;
-        }
-        if let TreePathName(Some(path)) = self.file_name(key) {
-            let transfer = (place.name.clone(), shown(direction), path);
-            self.facts.send(Fact::Progress { transfer, bytes: None }).ok();
-        }
-    }
-
-    /// Runs a transfer with its bytes shown.
-    fn watched(
-        &self,
-        place: &PlaceRow,
-        key: &Key,
-        direction: Direction,
-        name: &TreePathName,
-        transfer: impl FnOnce(&tributary_repo::cancel::Meter<'_>) -> Result<(), ContentsError>,
-    ) -> Result<(), ContentsError> {
-        let (Some(path), false) = (&name.0, key.size().is_some_and(|size| size < WORTH_SHOWING)) else {
-            return transfer(&tributary_repo::cancel::no_meter);
-        };
-        let (facts, place, path) = (self.facts.clone(), place.name.clone(), path.clone());
-        let id = (place, shown(direction), path);
-        let shown_id = id.clone();
-        let meter = Meter::new(key.size(), move |progress| {
-            let bytes = Some((progress.bytes_done, progress.bytes_total));
-            facts.send(Fact::Progress { transfer: shown_id.clone(), bytes }).ok();
-        });
-        let moved = transfer(&|bytes| meter.advance(bytes));
-        self.facts.send(Fact::Progress { transfer: id, bytes: None }).ok();
-        moved
-    }
-}
-
-/// The name of a file that a content belongs to, if there is one.
-struct TreePathName(Option<TreePath>);
-
-impl TreePathName {
-    fn as_bytes(&self) -> &[u8] {
-        self.0.as_ref().map_or(b"", |path| path.file_name())
-    }
 }
 
 /// Cuts a batch into slices, of so many contents and so many bytes.
@@ -477,13 +407,6 @@ fn slices(keys: Vec<Key>) -> Vec<Vec<Key>> {
     }
     slices.retain(|slice| !slice.is_empty());
     slices
-}
-
-fn shown(direction: Direction) -> tributary_status::Direction {
-    match direction {
-        Direction::Upload => tributary_status::Direction::Upload,
-        Direction::Download => tributary_status::Direction::Download,
-    }
 }
 
 /// What arrived can be placed at once; it counts as arrived, and is recorded, only when it would survive a loss of power.
