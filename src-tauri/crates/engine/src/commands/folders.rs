@@ -133,7 +133,7 @@ fn clone_blocking(path: &Path, url: &str, place: &str, setup: &Setup) -> Result<
     let desk = DeskHandle::new(Desk::open(path).map_err(|error| failed(format!("{}.", chain(&error))))?);
     let places = Places::default();
     let repositories = Repositories::new(path.into());
-    fetcher::merge_from(&desk, &repositories, &places, Some(place))
+    fetcher::merge_from(&desk, &repositories, &places, Some(place), None)
         .map_err(|error| remotes::not_merged(url, &error))?;
     desk.here(|desk| desk.index.write()).map_err(|error| failed(format!("{}.", chain(&error))))
 }

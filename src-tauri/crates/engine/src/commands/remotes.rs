@@ -100,10 +100,10 @@ fn connect(folder: &Folder, repo: &Repository, name: &str, url: &str, contents: 
         fault(code, format!("{}.", chain(&error)), hint.unwrap_or_default())
     })?;
     let places = Places::default();
-    let brought = fetcher::merge_from(&folder.desk, &folder.repositories, &places, Some(name));
-    let brought = brought.map_err(|error| not_merged(name, &error))?;
     // The keys' facts are told anew when the places are read again; heads and files to place are told now.
-    folder.facts.send(Fact::Planner(brought.inputs)).ok();
+    let brought =
+        fetcher::merge_from(&folder.desk, &folder.repositories, &places, Some(name), Some(&folder.facts));
+    let brought = brought.map_err(|error| not_merged(name, &error))?;
     folder.facts.send(Fact::Merged { from: brought.from, conflicts: brought.conflicts }).ok();
     folder.sync();
     Ok(())

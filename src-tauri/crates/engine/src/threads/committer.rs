@@ -177,18 +177,27 @@ impl Committer {
         let gone = std::mem::take(&mut carried.gone);
         let kept = gone.clone();
         let message = format!("tributary in {}", self.description);
-        let places = self.places.clone();
+        let (places, tell) = (self.places.clone(), self.facts.clone());
         let recorded = self
             .desk
             .with(move |desk| {
                 let recorded = record::record(desk, &entries, &gone, deletions, recent, &message)?;
-                let facts = facts::of_keys(desk, &places, &recorded.keys, true)?;
-                let heads = facts::heads(desk)?;
-                Ok::<_, RecordError>((recorded, facts, heads))
+                let mut inputs = Vec::new();
+                let contents = facts::of_keys(desk, &places, &recorded.keys, true)?;
+                if !contents.is_empty() {
+                    inputs.push(Input::Contents(contents));
+                }
+                if recorded.commit.is_some() {
+                    inputs.push(Input::Heads { heads: facts::heads(desk)?, origin: Origin::Local });
+                }
+                // At the desk, so that no older truth comes after it. Sent even when empty: the conductor learns that a
+                // batch ended.
+                tell.send(Fact::Planner(inputs)).ok();
+                Ok::<_, RecordError>(recorded)
             })
             .await;
         // What was not committed is not forgotten: nothing but a scan would find it gone again.
-        let (recorded, facts, heads) = recorded.inspect_err(|_| carried.gone.extend(kept))?;
+        let recorded = recorded.inspect_err(|_| carried.gone.extend(kept))?;
         let Recorded { commit, changes, again, postponed, held, conflicts, to_apply, deleted, .. } = recorded;
         // What a person said was meant is no reason to ask again.
         if deleted > 0 && deletions != Deletions::Meant {
@@ -210,15 +219,6 @@ impl Committer {
                 self.facts.send(Fact::Merged { from: vec![], conflicts }).ok();
             }
         }
-        let mut inputs = Vec::new();
-        if !facts.is_empty() {
-            inputs.push(Input::Contents(facts));
-        }
-        if commit.is_some() {
-            inputs.push(Input::Heads { heads, origin: Origin::Local });
-        }
-        // Sent even when empty: the conductor learns that a batch ended.
-        self.facts.send(Fact::Planner(inputs)).ok();
         Ok(())
     }
 

@@ -67,8 +67,6 @@ pub(crate) enum MergeFault {
 /// What a merge brought.
 #[derive(Debug, Default)]
 pub(crate) struct Brought {
-    /// The planner's inputs: heads and contents.
-    pub(crate) inputs: Vec<Input>,
     /// Who made the new commits.
     pub(crate) from: Vec<String>,
     /// What both sides had changed.
@@ -108,7 +106,8 @@ impl Fetcher {
         })?;
         let changed = !fetched?.refs.is_empty();
         let name = remote.name.clone();
-        let brought = merge_from(&self.desk, &self.repositories, &self.places, Some(&name))?;
+        let brought =
+            merge_from(&self.desk, &self.repositories, &self.places, Some(&name), Some(&self.facts))?;
         self.went(&name, None);
         let moved = brought.moved;
         deliver(brought, &self.facts, &self.apply);
@@ -257,28 +256,27 @@ pub(crate) fn remote_fault(place: &str, error: &RemoteError) -> (Failure, Option
 
 /// Hands on what a merge brought.
 pub(crate) fn deliver(brought: Brought, facts: &FactSender, apply: &Arrivals) {
-    if !brought.inputs.is_empty() {
-        facts.send(Fact::Planner(brought.inputs)).ok();
-    }
     if !brought.from.is_empty() || !brought.conflicts.is_empty() {
         facts.send(Fact::Merged { from: brought.from, conflicts: brought.conflicts }).ok();
     }
     apply.versions();
 }
 
-/// Merges what a remote's branches hold (or, with no remote, what others pushed to this repository). Blocks.
+/// Merges what a remote's branches hold (or, with no remote, what others pushed to this repository), and tells the
+/// planner of heads and contents, where there is one. Blocks.
 pub(crate) fn merge_from(
     desk: &DeskHandle,
     repositories: &Repositories,
     places: &Places,
     remote: Option<&str>,
+    tell: Option<&FactSender>,
 ) -> Result<Brought, MergeFault> {
     let open_failed = |error: tributary_repo::repository::OpenError| MergeFault::Desk(error.into());
     // Before the git-annex branch moves: a merge of it alone is news for the other places too.
     let before = desk.here(|desk| facts::heads(desk))?;
     let annex = repositories.with(merge_annex_branches).map_err(open_failed)??;
     let made = matches!(annex, MergeOutcome::Merged(_));
-    desk.here(|desk| merge_at_desk(desk, places, remote, before, made))
+    desk.here(|desk| merge_at_desk(desk, places, remote, before, made, tell))
 }
 
 fn merge_annex_branches(repo: &Repository) -> Result<MergeOutcome, MergeFault> {
@@ -294,6 +292,7 @@ fn merge_at_desk(
     remote: Option<&str>,
     before: Heads,
     annex_merge_made: bool,
+    tell: Option<&FactSender>,
 ) -> Result<Brought, MergeFault> {
     let mut brought = Brought { made_merge: annex_merge_made, ..Brought::default() };
     let mut keys: Vec<Key> = Vec::new();
@@ -316,12 +315,16 @@ fn merge_at_desk(
     keys.dedup();
     let heads = facts::heads(desk)?;
     brought.moved = heads != before || !keys.is_empty();
+    let Some(tell) = tell else { return Ok(brought) };
+    let mut inputs = Vec::new();
     if !keys.is_empty() {
-        brought.inputs.push(Input::Contents(facts::of_keys(desk, places, &keys, false)?));
+        inputs.push(Input::Contents(facts::of_keys(desk, places, &keys, false)?));
     }
     if brought.moved {
         let origin = if brought.made_merge { Origin::Merged } else { Origin::Forwarded };
-        brought.inputs.push(Input::Heads { heads, origin });
+        inputs.push(Input::Heads { heads, origin });
+        // At the desk, so that no older truth comes after it.
+        tell.send(Fact::Planner(inputs)).ok();
     }
     Ok(brought)
 }

@@ -72,11 +72,12 @@ impl Merger {
     }
 
     async fn take_in(&self) {
-        let (desk, repositories, places) =
-            (self.desk.clone(), self.repositories.clone(), self.places.clone());
-        let merged = tokio::task::spawn_blocking(move || merge_from(&desk, &repositories, &places, None))
-            .await
-            .expect("merging does not panic");
+        let (desk, repositories) = (self.desk.clone(), self.repositories.clone());
+        let (places, tell) = (self.places.clone(), self.facts.clone());
+        let merged =
+            tokio::task::spawn_blocking(move || merge_from(&desk, &repositories, &places, None, Some(&tell)))
+                .await
+                .expect("merging does not panic");
         match merged {
             Ok(brought) if brought.moved => deliver(brought, &self.facts, &self.apply),
             Ok(_) => {}

@@ -33,10 +33,7 @@ impl Recorder {
         let this = self.clone();
         let done = tokio::task::spawn_blocking(move || this.record_blocking(&lines, others)).await;
         match done.expect("recording does not panic") {
-            Ok(inputs) => {
-                self.facts.send(Fact::Clear(ProblemCode::Internal, "record".into())).ok();
-                self.facts.send(Fact::Planner(inputs)).ok();
-            }
+            Ok(()) => drop(self.facts.send(Fact::Clear(ProblemCode::Internal, "record".into()))),
             Err(error) => {
                 let sentence = format!("What is where could not be recorded: {error}.");
                 let hint = "It is tried again. If it stays, run `trib doctor`.";
@@ -50,7 +47,7 @@ impl Recorder {
         &self,
         lines: &[(Key, Site, Presence)],
         mut changes: Vec<LogChange>,
-    ) -> Result<Vec<Input>, String> {
+    ) -> Result<(), String> {
         let rows = self.places.rows();
         self.repositories
             .with(|repo| {
@@ -77,11 +74,14 @@ impl Recorder {
             let keys: Vec<_> = lines.iter().map(|(key, ..)| key.clone()).collect();
             let contents = facts::of_keys(desk, &self.places, &keys, false).map_err(|error| chain(&error))?;
             let heads = facts::heads(desk).map_err(|error| chain(&error))?;
-            Ok(vec![
+            let inputs = vec![
                 Input::Contents(contents),
                 Input::Heads { heads, origin: Origin::Recorded },
                 Input::RecordEnded { ok: true },
-            ])
+            ];
+            // At the desk, so that no older truth comes after it.
+            self.facts.send(Fact::Planner(inputs)).ok();
+            Ok(())
         })
     }
 }

@@ -134,13 +134,21 @@ impl Transferrer {
         if !here.is_empty() {
             let places = self.places.clone();
             let arrived = here.clone();
-            match self.desk.with(move |desk| facts::of_keys(desk, &places, &here, false)).await {
-                Ok(contents) => inputs.push(Input::Contents(contents)),
-                Err(error) => tracing::warn!(%error, "what arrived could not be looked up"),
+            let tell = self.facts.clone();
+            let looked_up = self.desk.with(move |desk| {
+                let contents = facts::of_keys(desk, &places, &here, false);
+                let failed = contents.map(|contents| inputs.push(Input::Contents(contents))).err();
+                // At the desk, so that no older truth comes after it.
+                tell.send(Fact::Planner(inputs)).ok();
+                failed
+            });
+            if let Some(error) = looked_up.await {
+                tracing::warn!(%error, "what arrived could not be looked up");
             }
             self.apply.contents(arrived);
+        } else {
+            self.facts.send(Fact::Planner(inputs)).ok();
         }
-        self.facts.send(Fact::Planner(inputs)).ok();
     }
 
     async fn upload(&self, place: &PlaceRow, keys: &[Key]) -> Vec<Outcome> {

@@ -28,19 +28,23 @@ impl Conductor {
             });
             return;
         }
-        let (places, asked) = (self.places.clone(), wish.path.clone());
+        let (places, asked, tell) = (self.places.clone(), wish.path.clone(), self.facts.clone());
         let wanted = self
             .desk
             .with(move |desk| {
                 let (files, keys) = want_here(desk, wish.path.as_ref())?;
-                Ok::<_, DeskError>((files, facts::of_keys(desk, &places, &keys, false)?))
+                if files.is_some_and(|files| files > 0) {
+                    // At the desk, so that no older truth comes after it.
+                    let contents = facts::of_keys(desk, &places, &keys, false)?;
+                    tell.send(Fact::Planner(vec![Input::Contents(contents)])).ok();
+                }
+                Ok::<_, DeskError>(files)
             })
             .await;
         let answer = match wanted {
-            Ok((None, _)) => not_known(asked.as_ref()),
-            Ok((Some(0), _)) => Reply::Done { sentence: "It is kept here already.".into() },
-            Ok((Some(files), contents)) => {
-                self.facts.send(Fact::Planner(vec![Input::Contents(contents)])).ok();
+            Ok(None) => not_known(asked.as_ref()),
+            Ok(Some(0)) => Reply::Done { sentence: "It is kept here already.".into() },
+            Ok(Some(files)) => {
                 self.apply.versions();
                 Reply::Done { sentence: format!("{} on the way.", outlook::files(files)) }
             }
