@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tributary_testkit::xmpp_servers::{Prosody, XmppServer};
-use tributary_testkit::{Finished, Node, Sandbox, Snapshot, differences, eventually, run, snapshot, within};
+use tributary_testkit::{
+    Finished, Node, Sandbox, Snapshot, differences, eventually, run, snapshot, try_snapshot, within,
+};
 
 /// For everything that has to happen: generous, as the machine may be busy with other tests.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -177,6 +179,11 @@ impl Member {
         snapshot(&self.dir)
     }
 
+    /// Whether the folder holds exactly `files`, now. While it is changed it may not even be readable.
+    fn holds(&self, files: &Snapshot) -> Option<()> {
+        try_snapshot(&self.dir).is_ok_and(|found| found == *files).then_some(())
+    }
+
     /// Waits until the folder holds exactly `files`.
     ///
     /// # Panics
@@ -184,7 +191,7 @@ impl Member {
     /// With the differences and the status.
     #[track_caller]
     pub fn awaits(&self, files: &Snapshot) -> &Self {
-        let same = within(LIMIT, || (self.files() == *files).then_some(()));
+        let same = within(LIMIT, || self.holds(files));
         assert!(
             same.is_some(),
             "{} does not hold what it should:\n{}{:#}",
@@ -200,7 +207,7 @@ impl Member {
     pub fn fetches(&self, files: &Snapshot) -> &Self {
         within(LIMIT, || {
             self.sync();
-            within(SHORT, || (self.files() == *files).then_some(()))
+            within(SHORT, || self.holds(files))
         });
         self.awaits(files)
     }

@@ -107,3 +107,60 @@ fn a_place_with_a_forgotten_history_is_refused_in_the_same_words_when_it_is_adde
     b.clone_from(&hub);
     assert!(b.git(&["ls-files"]).contains("file"), "the names are here");
 }
+
+#[test]
+fn a_folder_whose_branch_is_changed_while_it_is_synced_is_not_written_to() {
+    let Some(version) = newest_annex() else { return };
+    let annex = Annex::new(&version);
+    let sandbox = Sandbox::new();
+    let hub = bare(&sandbox, "hub.git");
+    let member = Member::start(&sandbox, "a");
+    member.add().remote("hub", &[text(&hub)]).write("file", "content").wait();
+    let refs = || crate::member::git(&sandbox, &hub, &["for-each-ref", "--format=%(refname)"]);
+    let (heads, branches) = (member.git(&["rev-parse", "master"]), refs());
+
+    annex.annex(&member.dir, ["adjust", "--unlock"]);
+    let adjusted = member.git(&["rev-parse", "HEAD"]);
+    let problem = member.one_problem("adjustedBranch");
+    assert_eq!(problem["needsYou"], true, "{problem:#}");
+    assert!(problem["hint"].as_str().is_some_and(|hint| hint.contains("git checkout")), "{problem:#}");
+    member.write("edited meanwhile", "1");
+    let waited = member.node.try_wait(&member.dir, crate::member::SHORT);
+    assert_eq!(waited.code(), Some(1), "{waited}");
+    assert_eq!(member.git(&["rev-parse", "HEAD"]), adjusted, "nothing is committed there");
+    assert_eq!(member.git(&["rev-parse", "master"]), heads, "nor behind the person's back");
+
+    annex.git(&member.dir, ["checkout", "-q", "master"]);
+    starts_by_itself(&member);
+    annex.git(&member.dir, ["checkout", "-q", "--detach", "master"]);
+    member.one_problem("unsupportedRepository");
+    annex.git(&member.dir, ["checkout", "-q", "master"]);
+    starts_by_itself(&member);
+    member.wait();
+    assert!(member.git(&["ls-files"]).contains("edited meanwhile"), "what was edited meanwhile is taken in");
+    assert_eq!(refs(), branches, "no other branch was pushed");
+    assert_eq!(member.git(&["status", "--short"]), "");
+}
+
+/// Waits until a folder that was stopped runs again.
+#[track_caller]
+fn starts_by_itself(member: &Member) {
+    tributary_testkit::eventually(crate::member::LIMIT, "it starts by itself", || {
+        member.status()["problems"].as_array().is_some_and(Vec::is_empty).then_some(())
+    });
+}
+
+#[test]
+fn a_folder_in_which_the_git_annex_assistant_is_started_is_left_to_it() {
+    let Some(version) = newest_annex() else { return };
+    let annex = Annex::new(&version);
+    let sandbox = Sandbox::new();
+    let member = Member::start(&sandbox, "a");
+    member.add().write("file", "content").wait();
+    annex.annex(&member.dir, ["assistant"]);
+    let problem = member.one_problem("otherAssistant");
+    assert!(problem["hint"].as_str().is_some_and(|hint| hint.contains("--stop")), "{problem:#}");
+    annex.annex(&member.dir, ["assistant", "--stop"]);
+    starts_by_itself(&member);
+    member.write("later", "1").wait();
+}

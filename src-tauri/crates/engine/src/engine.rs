@@ -19,6 +19,7 @@ use crate::home::{Home, HomeError, HomeLock};
 use crate::roll::{self, Start, StartError};
 use crate::socket;
 use crate::state::board::Board;
+use crate::state::desk::DeskError;
 use crate::state::folders::Folders;
 use crate::state::problems::{self, problem};
 use crate::threads::account::{self, AccountAsk, AccountThread};
@@ -27,6 +28,9 @@ use crate::threads::network_watcher::{self, NetworkWatcher};
 
 /// First and longest pause before a folder that could not start, or whose threads failed, is started again.
 const RESTART_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
+
+/// Longest pause before a folder that cannot be started is tried again: a look at a few files.
+const MENDING_PAUSE: Duration = Duration::from_secs(3);
 
 /// A folder that ran this long without a fault starts with small pauses again.
 const SETTLED: Duration = Duration::from_secs(60);
@@ -196,6 +200,7 @@ impl Engine {
         let mut pause = RESTART_PAUSE.0;
         while !stop.is_cancelled() {
             let began = tokio::time::Instant::now();
+            let mut failed = false;
             let config = self.configuration().folders.into_iter().find(|folder| folder.path == path);
             let Some(config) = config else { return };
             let start =
@@ -222,14 +227,31 @@ impl Engine {
                     }
                     folder.stop().await;
                     self.folders.remove(&path);
+                    if !stop.is_cancelled() {
+                        self.show_obstacle(&path).await;
+                    }
                 }
-                Err(error) => self.board.set_folder(&path, not_running(&path, &error)),
+                Err(error) => {
+                    failed = true;
+                    self.board.set_folder(&path, not_running(&path, &error));
+                }
             }
+            // A person who mends what is in the way does not want to wait for long.
+            let longest = if failed { MENDING_PAUSE } else { RESTART_PAUSE.1 };
             if began.elapsed() > SETTLED {
                 pause = RESTART_PAUSE.0;
             }
             stop.run_until_cancelled(tokio::time::sleep(pause)).await;
-            pause = (pause * 2).min(RESTART_PAUSE.1);
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// Says at once why a folder that was stopped will not start again, if that is so.
+    async fn show_obstacle(&self, path: &Path) {
+        let top = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || tributary_repo::Repository::open(&top).map(drop));
+        if let Err(error) = opened.await.expect("opening does not panic") {
+            self.board.set_folder(path, not_running(path, &StartError::Desk(DeskError::Open(error))));
         }
     }
 
@@ -354,7 +376,6 @@ pub(crate) fn now() -> i64 {
 fn not_running(path: &Path, error: &StartError) -> FolderStatus {
     use tributary_repo::repository::OpenError;
 
-    use crate::state::desk::DeskError;
     let (code, hint) = match error {
         StartError::Desk(DeskError::Open(open)) => match open {
             OpenError::AdjustedBranch { .. } => (

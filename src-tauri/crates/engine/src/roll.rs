@@ -36,6 +36,7 @@ use crate::threads::merger::{self, Merger};
 use crate::threads::place_watcher::{self, PlaceWatcher};
 use crate::threads::pusher::Pusher;
 use crate::threads::recorder::Recorder;
+use crate::threads::sentry::{self, Sentry};
 use crate::threads::transferrer::Transferrer;
 use crate::threads::watcher::{self, Watcher};
 
@@ -174,6 +175,8 @@ pub(crate) async fn start_folder(
         apply,
     };
     spawn.thread("merger", merger::run(merger, stop.clone()));
+    let sentry = Sentry { git_dir: git_dir.clone(), desk: desk.clone(), folder: stop.clone() };
+    spawn.thread("sentry", sentry::run(sentry, stop.clone()));
     let keeper =
         Housekeeper { git_dir, places: places.clone(), changes: changes.clone(), cancel: cancel.clone() };
     spawn.thread("housekeeper", housekeeper::run(keeper, stop.clone()));

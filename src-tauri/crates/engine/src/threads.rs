@@ -13,5 +13,6 @@ pub(crate) mod place_watcher;
 pub(crate) mod pusher;
 pub(crate) mod recorder;
 pub(crate) mod scan;
+pub(crate) mod sentry;
 pub(crate) mod transferrer;
 pub(crate) mod watcher;

@@ -43,6 +43,8 @@ pub struct Desk {
     pub placing: HashSet<TreePath>,
     /// Paths that changed while the applier had them: to be looked at when it is done.
     pub deferred: HashSet<TreePath>,
+    /// The branch that the folder is on.
+    branch: String,
     /// The commit that index and ledger are at.
     pub head: Option<Oid>,
     tree: Option<Oid>,
@@ -130,7 +132,9 @@ impl Desk {
         let index = WorkIndex::open(repo.git())?;
         let work = repo.work_tree().map_err(DeskError::WorkTree)?;
         WorkTree::clean_up(&repo.annex_dir()).map_err(DeskError::WorkTree)?;
+        let branch = repo.branch().map_err(|error| DeskError::Git(error.to_string()))?;
         let mut desk = Self {
+            branch,
             repo,
             index,
             ledger,
@@ -247,12 +251,21 @@ impl Desk {
         Ok(changed)
     }
 
+    /// Whether the repository is still one to write to, on the branch that this desk knows.
+    ///
+    /// # Errors
+    /// What is in the way. The folder is stopped then, and started again when that is right.
+    pub fn fit(&mut self) -> Result<()> {
+        Ok(self.repo.still_fit(&self.branch)?)
+    }
+
     /// Takes in that somebody else moved the branch in this repository: `git commit` by hand, git-annex. Returns the
     /// keys that gained or lost a name; `None` when nobody did.
     ///
     /// # Errors
     /// [`DeskError::Commit`] also when the branch moves all the time.
     pub fn catch_up(&mut self) -> Result<Option<Vec<Key>>> {
+        self.fit()?;
         /// How often somebody may commit while we put back what a commit took away.
         const TRIES: u32 = 10;
         for _ in 0..TRIES {
