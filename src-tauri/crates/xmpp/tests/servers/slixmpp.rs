@@ -60,12 +60,17 @@ pub struct Peer {
 
 impl Peer {
     pub fn start(python: &Path, server: &dyn XmppServer, name: &str, role: &[&str]) -> Peer {
+        Peer::start_at(server.starttls_port(), python, server, name, role)
+    }
+
+    /// As [`start`](Self::start), through another port of this machine.
+    pub fn start_at(port: u16, python: &Path, server: &dyn XmppServer, name: &str, role: &[&str]) -> Peer {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/slixmpp_peer.py");
         let mut child = Command::new(python)
             .arg(script)
             .arg(format!("{name}@{}", server.domain()))
             .arg(PASSWORD)
-            .arg(server.starttls_port().to_string())
+            .arg(port.to_string())
             .arg(server.ca())
             .args(role)
             .stdin(Stdio::null())
