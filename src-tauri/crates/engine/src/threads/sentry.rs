@@ -49,7 +49,7 @@ pub(crate) async fn run(sentry: Sentry, stop: CancellationToken) {
     // It may have changed between opening and watching.
     changed.notify_one();
     while stop.run_until_cancelled(changed.notified()).await.is_some() {
-        if let Err(error) = sentry.desk.with(|desk| Desk::fit(desk)).await {
+        if let Err(error) = sentry.desk.with(Desk::fit).await {
             tracing::info!(fault = chain(&error), "the folder is stopped");
             sentry.folder.cancel();
         }
