@@ -55,7 +55,7 @@ pub const PERSON_PATIENCE: Seconds = 3600;
 /// What a joiner's clock may be off by, in seconds, before it calls a link expired by itself.
 const CLOCK_SLACK: Seconds = 2 * 24 * 3600;
 
-/// How an invitation is known at the inviter: below [`FIRST_LINK_SLOT`] those of codes, which people say.
+/// How an invitation is known at the inviter: below 1000 those of codes, which people say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u32);
 

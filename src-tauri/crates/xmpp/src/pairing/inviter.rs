@@ -60,7 +60,7 @@ pub enum InviterStage {
 /// What a person has to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InviterEvent {
-    /// Somebody knew the secret: shall it be? To be answered by [`Inviter::decide`].
+    /// Somebody knew the secret: shall it be? To be answered by [`Invitations::decide`](super::Invitations::decide).
     Asks(Card),
     /// Both sides said yes.
     Joined(Box<Paired>),
