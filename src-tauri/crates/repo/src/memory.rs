@@ -11,7 +11,7 @@ use std::sync::Once;
 const CACHE: libc::ssize_t = 4 << 20;
 
 /// What of packs is mapped at a time, bytes, and in pieces of what size.
-const MAPPED: (usize, usize) = (4 << 20, 512 << 10);
+const MAPPED: (usize, usize) = (32 << 20, 1 << 20);
 
 /// Freed memory that is worth giving back, bytes.
 #[cfg(target_env = "gnu")]
