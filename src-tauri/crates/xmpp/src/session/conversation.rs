@@ -336,7 +336,9 @@ impl Conversation {
         self.subscription(presence, now);
         match self.seen(presence) {
             Some(Seen::Here(jid, device)) => {
-                if device != self.own && self.devices.learn_present(device) {
+                if device != self.own
+                    && self.devices.learn_present(device, |known| self.friends.account(known).is_some())
+                {
                     self.greet();
                     self.fetch(device, now);
                 }

@@ -18,11 +18,12 @@ impl Devices {
         self.known.len() < MAX_DEVICES && self.known.insert(device)
     }
 
-    /// As [`Devices::learn`], of one that is there: when there is no room, one that is not makes it.
-    pub(crate) fn learn_present(&mut self, device: DeviceTag) -> bool {
+    /// As [`Devices::learn`], of one that is there: when there is no room, one that is not, and that nobody `spares`,
+    /// makes it.
+    pub(crate) fn learn_present(&mut self, device: DeviceTag, spares: impl Fn(DeviceTag) -> bool) -> bool {
         if self.known.len() >= MAX_DEVICES && !self.known.contains(&device) {
             let online: BTreeSet<_> = self.online.values().collect();
-            let absent = self.known.iter().find(|known| !online.contains(known)).copied();
+            let absent = self.known.iter().copied().find(|known| !online.contains(known) && !spares(*known));
             if let Some(absent) = absent {
                 self.known.remove(&absent);
             }
@@ -88,13 +89,18 @@ mod tests {
         let mut devices = Devices::default();
         while devices.learn(DeviceTag::random()) {}
         let mine = DeviceTag::random();
-        assert!(!devices.learn(mine) && devices.learn_present(mine) && !devices.learn_present(mine));
+        assert!(
+            !devices.learn(mine)
+                && devices.learn_present(mine, |_| false)
+                && !devices.learn_present(mine, |_| false)
+        );
         assert!(devices.known().contains(&mine) && devices.known().len() == MAX_DEVICES);
         devices.came("alice@p.test/trib-1".parse().unwrap(), mine);
         for _ in 0..2 * MAX_DEVICES {
-            devices.learn_present(DeviceTag::random());
+            devices.learn_present(DeviceTag::random(), |_| false);
         }
         assert!(devices.known().contains(&mine), "nobody who is there has to go");
+        assert!(!devices.learn_present(DeviceTag::random(), |_| true), "nor does anybody who is spared");
     }
 
     #[test]
