@@ -152,6 +152,15 @@ impl Desk {
         desk.follow_annex_branch()?;
         desk.wishes = Wishes::read(&desk.repo.annex_branch())?;
         desk.square_index(fresh_ledger)?;
+        // So that it is known what a commit by hand starts from. Should the file be in use, it is written later.
+        if desk.index.is_edited()
+            && let Err(error) = desk.index.write()
+        {
+            tracing::info!(%error, "git's index is not written yet");
+        }
+        if !desk.index.is_edited() {
+            desk.note_index_file();
+        }
         Ok(desk)
     }
 
@@ -191,12 +200,17 @@ impl Desk {
         }
         let keys = self.ledger.follow_tree(&tree.to_string(), &rows)?;
         if self.index.writes() > self.writes_before {
-            self.writes_before = self.index.writes();
-            self.index_tree = self.tree;
+            self.note_index_file();
         }
         self.head = Some(commit);
         self.tree = Some(tree);
         Ok((deltas, keys))
+    }
+
+    /// Takes note that the index file was of the tree that the desk is at.
+    fn note_index_file(&mut self) {
+        self.writes_before = self.index.writes();
+        self.index_tree = self.tree;
     }
 
     /// Brings the ledger to the branch, wherever that is.

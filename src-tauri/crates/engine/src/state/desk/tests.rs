@@ -136,6 +136,16 @@ fn a_commit_from_an_index_that_lags_behind_takes_nothing_back() {
 }
 
 #[test]
+fn a_commit_from_the_index_of_a_folder_that_has_just_begun_takes_nothing_back() {
+    let mut scene = Scene::new();
+    scene.commit("first", 1);
+    scene.git(&["commit", "-q", "--allow-empty", "-m", "by hand"]);
+    assert!(scene.branch().is_empty(), "git knew of nothing: otherwise this test shows nothing");
+    scene.desk.catch_up().expect("the desk follows").expect("somebody committed");
+    assert_eq!(scene.branch(), ["first"], "it is there again");
+}
+
+#[test]
 fn a_commit_that_is_meant_is_taken_as_it_is() {
     let mut scene = Scene::new();
     for (name, version) in [("kept", 1), ("gone", 2), ("older", 3)] {
