@@ -21,7 +21,8 @@ pub struct Company {
     pub annex: Annex,
     /// B's folder.
     pub b: PathBuf,
-    hub: PathBuf,
+    /// The bare repository that both reach.
+    pub hub: PathBuf,
     store: PathBuf,
     // Last, so that the folders go after the processes.
     _sandbox: Sandbox,

@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use tributary_testkit::{AnnexVersion, Entry, Snapshot, newest_annex, older_annex, snapshot, within};
+use tributary_testkit::{
+    AnnexVersion, Entry, Snapshot, eventually, newest_annex, older_annex, snapshot, within,
+};
 
 use crate::changes::{change, mark};
 use crate::company::{Company, write};
@@ -90,13 +92,20 @@ fn conflicts(company: &Company) {
     }
     company.converge("both have what they are going to change");
 
-    // B pushes first, so A finds the conflict when it comes back.
+    // B pushes first, so A finds the conflict: with what it committed while the point was away.
     a.tell("pause");
-    for (side, folder) in folders.into_iter().enumerate() {
-        change_one_side(folder, RESOLVED_BY[0], side);
-    }
+    change_one_side(b, RESOLVED_BY[0], 1);
     assert!(company.turn(), "nobody is in B's way");
+    let away = company.hub.with_extension("away");
+    fs::rename(&company.hub, &away).expect("the point can be moved");
+    let before = company.annex.git(&a.folder, ["rev-parse", "HEAD"]);
+    change_one_side(&a.folder, RESOLVED_BY[0], 0);
     a.tell("resume");
+    eventually(LIMIT, "A commits what it changed", || {
+        let committed = company.annex.git(&a.folder, ["rev-parse", "HEAD"]) != before;
+        (committed && company.annex.git(&a.folder, ["status", "--short"]).is_empty()).then_some(())
+    });
+    fs::rename(&away, &company.hub).expect("the point can be moved back");
     a.wait();
     company.converge("both have what A resolved");
 
