@@ -143,6 +143,12 @@ impl ObjectBatch {
         };
         let new: Vec<&Made> = self.objects.iter().filter(is_new).collect();
         let objects = repo.commondir().join("objects");
+        let durable = durability == Durability::Durable;
+        if durable && new.len() < self.objects.len() {
+            // Some are there already. Git does not make its loose objects durable, and an earlier try of ours may have
+            // ended before it did: which of them are is not known.
+            rustix::fs::syncfs(File::open(&objects)?).map_err(io::Error::from)?;
+        }
         if !new.is_empty() {
             let pending = if new.len() > LOOSE_LIMIT {
                 pack::write(&objects, &new)?
@@ -151,7 +157,6 @@ impl ObjectBatch {
             };
             // Twice: before the objects get their names, so that none is ever torn under its name (git would take it
             // for good and not write it again), and after, so that the names are there before any ref is.
-            let durable = durability == Durability::Durable;
             if durable {
                 files_durable(&objects, pending.iter().map(|pending| pending.made.as_file()))?;
             }
