@@ -1,5 +1,7 @@
 //! Hashing content into keys, and checking content against them.
 
+mod aside;
+
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
@@ -7,17 +9,30 @@ use sha3::{Sha3_224, Sha3_256, Sha3_384, Sha3_512};
 use skein::{Skein256_256, Skein512_512};
 use xxhash_rust::xxh3::Xxh3;
 
+use self::aside::Aside;
 use crate::backend::{Backend, HashAlgorithm};
 use crate::extension::ExtensionRule;
 use crate::key::Key;
+
+/// A content that is longer than this is hashed on a thread of its own from there on, bytes. Starting one costs as much
+/// as hashing a hundredth of it.
+const LARGE: u64 = 16 << 20;
 
 /// Takes content in pieces and makes its key, or says whether it is a key's content.
 #[derive(Clone)]
 pub struct KeyHasher {
     backend: Backend,
-    state: State,
+    work: Work,
     /// Bytes taken so far.
     taken: u64,
+}
+
+/// Where the hashing goes on.
+enum Work {
+    Here(State),
+    Aside(Aside),
+    /// Between the two, and never seen.
+    Moving,
 }
 
 #[derive(Clone)]
@@ -48,13 +63,17 @@ impl KeyHasher {
         let Backend::Hash { algorithm, .. } = backend else {
             return None;
         };
-        Some(KeyHasher { backend: backend.clone(), state: State::new(*algorithm), taken: 0 })
+        Some(KeyHasher { backend: backend.clone(), work: Work::Here(State::new(*algorithm)), taken: 0 })
     }
 
     /// Takes the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
+        let before = self.taken;
         self.taken += bytes.len() as u64;
-        self.state.update(bytes);
+        if (before..self.taken).contains(&LARGE) {
+            self.work = std::mem::replace(&mut self.work, Work::Moving).aside();
+        }
+        self.work.update(bytes);
     }
 
     /// How many bytes were taken.
@@ -71,7 +90,7 @@ impl KeyHasher {
     /// As [`KeyHasher::finish`], with another extension rule.
     pub fn finish_with(self, file_name: &[u8], rule: &ExtensionRule) -> Key {
         let (backend, size) = (self.backend.clone(), self.taken);
-        let mut name = hex::encode(self.state.digest()).into_bytes();
+        let mut name = hex::encode(self.work.end().digest()).into_bytes();
         if backend.has_extension() {
             name.extend(rule.extension_of(file_name));
         }
@@ -88,7 +107,7 @@ impl KeyHasher {
         same_hash
             && key.chunk().is_none()
             && key.size().is_none_or(|size| size == self.taken)
-            && hex::encode(self.state.digest()).as_bytes() == key.digest_hex()
+            && hex::encode(self.work.end().digest()).as_bytes() == key.digest_hex()
     }
 }
 
@@ -100,6 +119,41 @@ impl Key {
             return None;
         }
         KeyHasher::new(self.backend())
+    }
+}
+
+impl Work {
+    fn aside(self) -> Work {
+        match self {
+            Work::Here(state) => Aside::start(state).map_or_else(Work::Here, Work::Aside),
+            elsewhere => elsewhere,
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Work::Here(state) => state.update(bytes),
+            Work::Aside(aside) => aside.update(bytes),
+            Work::Moving => unreachable!("no bytes come while it moves"),
+        }
+    }
+
+    fn end(self) -> State {
+        match self {
+            Work::Here(state) => state,
+            Work::Aside(aside) => aside.end(),
+            Work::Moving => unreachable!("it does not end while it moves"),
+        }
+    }
+}
+
+impl Clone for Work {
+    fn clone(&self) -> Work {
+        match self {
+            Work::Here(state) => Work::Here(state.clone()),
+            Work::Aside(aside) => Work::Here(aside.state()),
+            Work::Moving => unreachable!("nobody sees it while it moves"),
+        }
     }
 }
 
@@ -230,6 +284,34 @@ mod tests {
                 assert!(!check(b"some c0ntent") && !check(b"some content "), "{backend}");
             }
         }
+    }
+
+    #[test]
+    fn a_large_content_is_hashed_the_same_aside() {
+        let content: Vec<u8> = (0..LARGE as usize + 3_000_000).map(|n| (n * n >> 7) as u8).collect();
+        let backend = Backend::parse("SHA256").unwrap();
+        let mut whole = KeyHasher::new(&backend).unwrap();
+        // In one go it stays where it is up to its end.
+        whole.update(&content[..LARGE as usize]);
+        assert!(matches!(whole.work, Work::Here(_)));
+        whole.update(&content[LARGE as usize..]);
+        let key = whole.finish(b"");
+
+        let mut hasher = key.verifier().unwrap();
+        let mut copies = Vec::new();
+        for piece in content.chunks(1_000_003) {
+            hasher.update(piece);
+            copies.push((hasher.bytes_taken() as usize, hasher.clone()));
+        }
+        assert!(hasher.matches(&key));
+        for (taken, mut copy) in copies {
+            copy.update(&content[taken..]);
+            assert!(copy.matches(&key), "a copy at {taken} goes on by itself");
+        }
+        let mut dropped = key.verifier().unwrap();
+        content.chunks(1 << 20).for_each(|piece| dropped.update(piece));
+        dropped.update(b"more");
+        assert!(!dropped.clone().matches(&key));
     }
 
     #[test]

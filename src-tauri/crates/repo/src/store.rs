@@ -26,6 +26,7 @@ pub(crate) mod frozen;
 mod ingest;
 pub(crate) mod other_tmp;
 mod verify;
+mod writeback;
 
 pub use ingest::{IngestError, Ingested};
 pub use verify::Verdict;

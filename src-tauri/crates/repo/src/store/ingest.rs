@@ -14,6 +14,7 @@ use super::ObjectStore;
 use super::frozen;
 use super::other_tmp::OtherTmp;
 use super::verify::{Verdict, buffer_for};
+use super::writeback::Writeback;
 use crate::place_in_tree::WorkTree;
 use crate::stat::FileStat;
 
@@ -166,6 +167,7 @@ impl<'a> Naming<'a> {
         size: u64,
     ) -> Result<Key, IngestError> {
         let mut buffer = vec![0; buffer_for(size)];
+        let mut writeback = Writeback::new();
         loop {
             let count = match source.read(&mut buffer) {
                 Ok(0) => break,
@@ -178,8 +180,10 @@ impl<'a> Naming<'a> {
             }
             if let Some(copy) = &mut copy {
                 copy.write_all(&buffer[..count]).map_err(from_write)?;
+                writeback.wrote(copy, count);
             }
         }
+        writeback.end().map_err(from_write)?;
         Ok(match self {
             Naming::Hash { hasher, file_name, store } => hasher.finish_with(file_name, &store.extensions),
             Naming::Given(key) => key,
