@@ -9,6 +9,7 @@ pub mod facts;
 pub(crate) mod folders;
 pub mod ledger;
 pub mod outlook;
+pub mod peers;
 pub mod places;
 pub mod problems;
 pub(crate) mod remote_uuid;
