@@ -15,6 +15,7 @@ mod place;
 mod remove;
 mod retrieve;
 mod store;
+mod writeback;
 
 use std::sync::Arc;
 

@@ -13,6 +13,7 @@ use super::incoming::Incoming;
 use super::layout::Layout;
 use super::pinned::Pinned;
 use super::place::{Place, error};
+use super::writeback::Writeback;
 use crate::chunks::{self, ChunkSet, Piece};
 use crate::place_error::PlaceError;
 use crate::remote::{StoreError, Stored, Upload};
@@ -205,6 +206,7 @@ impl Storing<'_> {
             }
         }
         self.keep_equal_start(source, incoming, end)?;
+        let mut writeback = Writeback::default();
         loop {
             let want = source.want(end, self.buffer.len());
             let read = source.peek(&mut self.buffer[..want], self.upload)?;
@@ -212,9 +214,11 @@ impl Storing<'_> {
                 break;
             }
             incoming.file().write_all(&self.buffer[..read]).map_err(|cause| self.at_place(cause))?;
+            writeback.wrote(incoming.file(), read).map_err(|cause| self.at_place(cause))?;
             source.take(&self.buffer[..read]);
             self.upload.meter.advance(read as u64);
         }
+        writeback.wait().map_err(|cause| self.at_place(cause))?;
         match end {
             Some(end) if source.position < end => {
                 Err(StoreError::SourceCorrupt { key: self.upload.key.clone() })
