@@ -22,6 +22,24 @@ pub struct Cancel(Arc<Shared>);
 struct Shared {
     cancelled: AtomicBool,
     groups: Mutex<Vec<Pid>>,
+    acts: Mutex<Vec<Act>>,
+}
+
+/// What is done when a token is cancelled.
+#[derive(Clone)]
+struct Act(Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Act {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Act")
+    }
+}
+
+/// While it lives, a cancelled token does what it was tied to.
+#[derive(Debug)]
+pub(crate) struct ActOnCancel {
+    cancel: Cancel,
+    act: Act,
 }
 
 /// While it lives, a cancelled token kills the process group.
@@ -44,6 +62,9 @@ impl Cancel {
             // It may have ended by itself in this moment; its id cannot be another's before it is waited for.
             let _ = kill_process_group(*group, Signal::KILL);
         }
+        // Not under the lock: what is done may take a while.
+        let acts = self.acts().clone();
+        acts.iter().for_each(|Act(act)| act());
     }
 
     /// Whether [`Cancel::cancel`] was called.
@@ -60,9 +81,30 @@ impl Cancel {
         KillOnCancel { cancel: self.clone(), group }
     }
 
+    /// Ties something to the token that ends what it cannot end by itself. It may be done twice.
+    pub(crate) fn does(&self, act: Arc<dyn Fn() + Send + Sync>) -> ActOnCancel {
+        let act = Act(act);
+        self.acts().push(act.clone());
+        if self.is_cancelled() {
+            act.0();
+        }
+        ActOnCancel { cancel: self.clone(), act }
+    }
+
+    fn acts(&self) -> std::sync::MutexGuard<'_, Vec<Act>> {
+        // As below.
+        self.0.acts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn groups(&self) -> std::sync::MutexGuard<'_, Vec<Pid>> {
         // The list is whole after every operation on it, so a panic elsewhere does not spoil it.
         self.0.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for ActOnCancel {
+    fn drop(&mut self) {
+        self.cancel.acts().retain(|act| !Arc::ptr_eq(&act.0, &self.act.0));
     }
 }
 

@@ -97,7 +97,7 @@ fn fetch_with_git(
 }
 
 /// What old programs, git-annex's own predecessors among them, wrote into commits and trees.
-const HARMLESS_FAULTS: [&str; 7] = [
+pub(crate) const HARMLESS_FAULTS: [&str; 7] = [
     "missingEmail",
     "missingNameBeforeEmail",
     "missingSpaceBeforeDate",

@@ -26,6 +26,7 @@ pub mod push;
 pub mod refs;
 pub mod remote;
 pub mod repository;
+pub mod serve;
 pub mod stale_locks;
 pub mod stat;
 pub mod store;

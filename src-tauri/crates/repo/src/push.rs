@@ -1,12 +1,14 @@
 //! Pushing: objects first, durably, then each ref by compare-and-swap.
 
+pub(crate) mod stages;
+
 use git2::Oid;
 
 use crate::cancel::{Cancel, Meter};
 use crate::fetch::tracking_name;
 use crate::refs;
 use crate::remote::{GitRemote, RemoteError, RemoteKind};
-use crate::sync_branches::{push_spec_when_refused, push_specs};
+use crate::sync_branches::{push_spec_when_refused, push_specs, push_specs_to_folder};
 use crate::transport::local::{self, Direct};
 use crate::transport::{process, stream};
 
@@ -102,7 +104,7 @@ pub fn push(
 }
 
 /// Pushes all that git-annex's sync would ([`crate::sync_branches::push_specs`]); a branch that is checked out there
-/// goes to `synced/BRANCH` instead.
+/// goes to `synced/BRANCH` instead. At the other end of a stream is always somebody's folder.
 pub fn push_synced(
     git: &git2::Repository,
     remote: &GitRemote,
@@ -110,6 +112,9 @@ pub fn push_synced(
     meter: &Meter<'_>,
     cancel: &Cancel,
 ) -> Result<Pushed, RemoteError> {
+    if matches!(remote.kind, RemoteKind::Stream { .. }) {
+        return push(git, remote, &push_specs_to_folder(branch), meter, cancel);
+    }
     let mut pushed = push(git, remote, &push_specs(branch), meter, cancel)?;
     if pushed.refs.iter().any(|(_, outcome)| *outcome == RefOutcome::CheckedOut) {
         let instead = push(git, remote, &[push_spec_when_refused(branch)], meter, cancel)?;

@@ -95,6 +95,12 @@ pub fn push_spec_when_refused(branch: &str) -> PushSpec {
     spec(branch, &format!("synced/{branch}"), false)
 }
 
+/// What is pushed straight into somebody's folder, where the branch is always checked out. Nothing is forced: what a third
+/// one left there and nobody merged yet would be gone.
+pub fn push_specs_to_folder(branch: &str) -> Vec<PushSpec> {
+    vec![push_spec_when_refused(branch), spec(ANNEX, ANNEX, false)]
+}
+
 fn spec(local: &str, remote: &str, force: bool) -> PushSpec {
     PushSpec { local: format!("refs/heads/{local}"), remote: format!("refs/heads/{remote}"), force }
 }

@@ -23,6 +23,8 @@ pub struct Stream {
     pub reader: Box<dyn Read + Send>,
     /// What is said to the service.
     pub writer: Box<dyn Write + Send>,
+    /// Ends both from another thread, so that a reader or writer that waits gets an error. May be called twice.
+    pub cut: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// Opens a stream to a service of the repository that a URL names.

@@ -431,7 +431,7 @@ fn streams_that_are_handed_in_carry_git() {
             let mut child = command.spawn()?;
             let (reader, writer) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
             std::thread::spawn(move || child.wait());
-            Ok(Stream { reader: Box::new(reader), writer: Box::new(writer) })
+            Ok(Stream { reader: Box::new(reader), writer: Box::new(writer), cut: Arc::new(|| ()) })
         }),
     );
     let (a, b) = (Side::new(), Side::new());
@@ -442,8 +442,9 @@ fn streams_that_are_handed_in_carry_git() {
     assert_eq!(b.fetch().unwrap(), Fetched::default(), "an empty repository");
     let first = a.commit(&[("f", "1"), ("d/g", "2")]);
     assert_eq!(
-        outcome(&a.push().unwrap(), "refs/heads/master"),
-        RefOutcome::Updated { old: None, new: first }
+        outcome(&a.push().unwrap(), "refs/heads/synced/master"),
+        RefOutcome::Updated { old: None, new: first },
+        "at the other end of a stream is somebody's folder"
     );
     assert_eq!(b.fetch().unwrap().refs.len(), 1);
     b.repo.git(["fsck", "--strict", "--no-dangling"]).ok();

@@ -6,6 +6,7 @@
 // Registering is `unsafe` in git2 since it must not run while another transport is made: see `register_once`.
 #![allow(unsafe_code)]
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::sync::OnceLock;
@@ -14,7 +15,8 @@ use git2::transport::{Service as GitService, SmartSubtransport, SmartSubtranspor
 use git2::{Direction, FetchOptions, Oid, PushOptions, RemoteCallbacks};
 
 use super::{Service, Stream};
-use crate::cancel::{Cancel, Meter};
+use crate::cancel::{ActOnCancel, Cancel, Meter};
+use crate::push::stages::{STAGE, stages};
 use crate::push::{PushSpec, RefOutcome};
 use crate::remote::{GitRemote, RemoteError};
 
@@ -49,8 +51,12 @@ impl SmartSubtransport for Tunnel {
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .ok_or_else(|| git2::Error::from_str("not a URL of this transport"))?;
         match super::open(&url, service) {
-            Ok(stream) => Ok(Box::new(stream)),
-            Err(cause) => Err(git2::Error::from_str(&format!("{UNOPENED}{cause}"))),
+            Ok(stream) => {
+                let tie = CANCEL
+                    .with_borrow(|cancel| cancel.as_ref().map(|cancel| cancel.does(stream.cut.clone())));
+                Ok(Box::new(Tied { stream, _tie: tie }))
+            }
+            Err(cause) => Err(git2::Error::from_str(&format!("{UNOPENED}{}", noted(cause)))),
         }
     }
 
@@ -62,22 +68,51 @@ impl SmartSubtransport for Tunnel {
 /// Marks an error as one of the opener.
 const UNOPENED: &str = "unable to connect: ";
 
-impl Read for Stream {
+thread_local! {
+    /// The token of the connection that this thread is making: libgit2 asks for the stream on the same thread, and
+    /// passes nothing on to it but the URL.
+    static CANCEL: RefCell<Option<Cancel>> = const { RefCell::new(None) };
+    /// Why the other side will not: libgit2 keeps the words of an error and forgets what kind it was.
+    static REFUSAL: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Passes an error on to libgit2, in words that it can keep.
+fn noted(cause: io::Error) -> io::Error {
+    let said: String = cause.to_string().chars().filter(|c| !c.is_control()).take(300).collect();
+    if cause.kind() == io::ErrorKind::PermissionDenied {
+        REFUSAL.set(Some(said.clone()));
+    }
+    io::Error::new(cause.kind(), said)
+}
+
+/// A stream that ends with the token of who asked for it.
+struct Tied {
+    stream: Stream,
+    _tie: Option<ActOnCancel>,
+}
+
+impl Read for Tied {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.reader.read(buf)
+        // It waits for an answer: what was said has to leave now. libgit2 itself never flushes.
+        self.stream.writer.flush().map_err(noted)?;
+        self.stream.reader.read(buf).map_err(noted)
     }
 }
 
-impl Write for Stream {
+impl Write for Tied {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        // libgit2 never flushes, and waits for an answer next.
-        self.writer.write_all(buf)?;
-        self.writer.flush()?;
-        Ok(buf.len())
+        self.stream.writer.write(buf).map_err(noted)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
+        self.stream.writer.flush()
+    }
+}
+
+impl Drop for Tied {
+    fn drop(&mut self) {
+        // The last word needs no answer. A stream that is gone has no use for it.
+        let _ = self.stream.writer.flush();
     }
 }
 
@@ -107,9 +142,13 @@ impl<'r> StreamSession<'r> {
             return Err(RemoteError::Cancelled);
         }
         register_once().map_err(RemoteError::local)?;
+        REFUSAL.set(None);
         let url = format!("{SCHEME}://{}", hex::encode(&remote.url));
         let mut connected = git.remote_anonymous(&url).map_err(RemoteError::local)?;
-        connected.connect(direction).map_err(|cause| failed(&remote.name, cause, cancel))?;
+        CANCEL.set(Some(cancel.clone()));
+        let made = connected.connect(direction);
+        CANCEL.set(None);
+        made.map_err(|cause| failed(&remote.name, cause, cancel))?;
         Ok(StreamSession { remote: connected, name: remote.name.clone() })
     }
 
@@ -138,9 +177,42 @@ impl<'r> StreamSession<'r> {
         let all = ["refs/heads/*:refs/heads/*", "refs/synced/*:refs/synced/*"];
         self.remote.download(&all, Some(&mut options)).map_err(|cause| failed(&self.name, cause, cancel))
     }
+
+    /// Pushes each of these commits, and returns which refs were refused and why. A session pushes once.
+    fn push(
+        &mut self,
+        wanted: &[(PushSpec, Oid)],
+        meter: &Meter<'_>,
+        cancel: &Cancel,
+    ) -> Result<BTreeMap<String, String>, RemoteError> {
+        let refspec = |(spec, new): &(PushSpec, Oid)| {
+            let force = if spec.force { "+" } else { "" };
+            format!("{force}{new}:{}", spec.remote)
+        };
+        let refspecs: Vec<String> = wanted.iter().map(refspec).collect();
+        let mut refusals: BTreeMap<String, String> = BTreeMap::new();
+        let mut callbacks = RemoteCallbacks::new();
+        callbacks.push_update_reference(|name, refusal| {
+            if let Some(reason) = refusal {
+                refusals.insert(name.to_owned(), reason.to_owned());
+            }
+            Ok(())
+        });
+        let mut sent = 0;
+        callbacks.push_transfer_progress(|_, _, bytes| {
+            meter((bytes as u64).saturating_sub(sent));
+            sent = bytes as u64;
+        });
+        let mut options = PushOptions::new();
+        options.remote_callbacks(callbacks);
+        let pushed = self.remote.push(&refspecs, Some(&mut options));
+        drop(options);
+        pushed.map_err(|cause| failed(&self.name, cause, cancel))?;
+        Ok(refusals)
+    }
 }
 
-/// Pushes each spec with the commit that its local ref points to.
+/// Pushes each spec with the commit that its local ref points to; in stages, when it is much.
 pub(crate) fn push(
     git: &git2::Repository,
     remote: &GitRemote,
@@ -149,44 +221,53 @@ pub(crate) fn push(
     cancel: &Cancel,
 ) -> Result<Vec<RefOutcome>, RemoteError> {
     let mut session = StreamSession::connect(git, remote, Direction::Push, cancel)?;
-    let there = session.refs()?;
+    let mut there = session.refs()?;
+    for stage in early_stages(git, specs, &there)? {
+        let refused = session.push(std::slice::from_ref(&stage), meter, cancel)?;
+        session = StreamSession::connect(git, remote, Direction::Push, cancel)?;
+        there = session.refs()?;
+        if !refused.is_empty() {
+            // Somebody else pushed meanwhile: what follows says so.
+            break;
+        }
+    }
     let prospects: Vec<RefOutcome> =
         specs.iter().map(|(spec, new)| prospect(git, spec, there.get(&spec.remote), *new)).collect();
-    let wanted: Vec<String> = specs
+    let wanted: Vec<(PushSpec, Oid)> = specs
         .iter()
         .zip(&prospects)
         .filter(|(_, prospect)| matches!(prospect, RefOutcome::Updated { .. }))
-        .map(|((spec, _), _)| {
-            let force = if spec.force { "+" } else { "" };
-            format!("{force}{}:{}", spec.local, spec.remote)
-        })
+        .map(|(wanted, _)| wanted.clone())
         .collect();
     if wanted.is_empty() {
         return Ok(prospects);
     }
-    let mut refusals: BTreeMap<String, String> = BTreeMap::new();
-    let mut callbacks = RemoteCallbacks::new();
-    callbacks.push_update_reference(|name, refusal| {
-        if let Some(reason) = refusal {
-            refusals.insert(name.to_owned(), reason.to_owned());
-        }
-        Ok(())
-    });
-    let mut sent = 0;
-    callbacks.push_transfer_progress(|_, _, bytes| {
-        meter((bytes as u64).saturating_sub(sent));
-        sent = bytes as u64;
-    });
-    let mut options = PushOptions::new();
-    options.remote_callbacks(callbacks);
-    let pushed = session.remote.push(&wanted, Some(&mut options));
-    drop(options);
-    pushed.map_err(|cause| failed(&remote.name, cause, cancel))?;
+    let refusals = session.push(&wanted, meter, cancel)?;
     let outcome = |(spec, prospect): (&(PushSpec, Oid), RefOutcome)| match refusals.get(&spec.0.remote) {
         Some(reason) => refused(reason),
         None => prospect,
     };
     Ok(specs.iter().zip(prospects).map(outcome).collect())
+}
+
+/// What has to be there before the rest is small enough for one go.
+fn early_stages(
+    git: &git2::Repository,
+    specs: &[(PushSpec, Oid)],
+    there: &BTreeMap<String, Oid>,
+) -> Result<Vec<(PushSpec, Oid)>, RemoteError> {
+    let has: Vec<Oid> = there.values().copied().collect();
+    let mut early = Vec::new();
+    for (spec, new) in specs {
+        let prospect = prospect(git, spec, there.get(&spec.remote), *new);
+        // What replaces a branch there does not lead from one stage to the next.
+        if !spec.force && matches!(prospect, RefOutcome::Updated { .. }) {
+            let mut stages = stages(git, *new, &has, STAGE).map_err(RemoteError::local)?;
+            stages.pop();
+            early.extend(stages.into_iter().map(|stage| (spec.clone(), stage)));
+        }
+    }
+    Ok(early)
 }
 
 /// What the push of a ref will come to unless the other side refuses.
@@ -213,6 +294,9 @@ fn refused(reason: &str) -> RefOutcome {
 fn failed(name: &str, cause: git2::Error, cancel: &Cancel) -> RemoteError {
     if cancel.is_cancelled() {
         return RemoteError::Cancelled;
+    }
+    if let Some(said) = REFUSAL.take() {
+        return RemoteError::Auth { name: name.to_owned(), said };
     }
     match cause.class() {
         git2::ErrorClass::Net | git2::ErrorClass::Os => RemoteError::Unreachable {
