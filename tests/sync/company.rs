@@ -21,8 +21,7 @@ pub struct Company {
     pub annex: Annex,
     /// B's folder.
     pub b: PathBuf,
-    /// The bare repository that both reach.
-    pub hub: PathBuf,
+    hub: PathBuf,
     store: PathBuf,
     // Last, so that the folders go after the processes.
     _sandbox: Sandbox,

@@ -4,9 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use tributary_testkit::{
-    AnnexVersion, Entry, Snapshot, eventually, newest_annex, older_annex, snapshot, within,
-};
+use tributary_testkit::{AnnexVersion, Entry, Snapshot, newest_annex, older_annex, snapshot, within};
 
 use crate::changes::{change, mark};
 use crate::company::{Company, write};
@@ -30,7 +28,7 @@ fn an_older_release_syncing_in_a_loop() {
 }
 
 fn syncing_in_a_loop(version: &AnnexVersion) {
-    let Some(company) = Company::set(version) else { return };
+    let Some(mut company) = Company::set(version) else { return };
     let Company { a, b, .. } = &company;
 
     let of_a = prefixed("of A", company.files(31, FILES).write(&a.folder.join("of A")));
@@ -57,13 +55,14 @@ fn syncing_in_a_loop(version: &AnnexVersion) {
     a.wait();
     assert_holds(&a.folder, &changed, "what B changed is in A");
 
-    conflicts(&company);
+    conflicts(&mut company);
     let all = company.converge("both have everything");
     company.judge(all.len());
 }
 
-/// The folder in which A resolves the conflicts, and the one in which git-annex does.
-const RESOLVED_BY: [&str; 2] = ["resolved by A", "resolved by B"];
+/// The folders in which A resolves the conflicts, when it goes on after a rest and when it starts after it was off, and the
+/// one in which git-annex does.
+const RESOLVED_BY: [&str; 3] = ["resolved by A, which rested", "resolved by A, which was off", "resolved by B"];
 
 /// Files that both sides change in ways that cannot both stand: names, and whether A and B edit (or add) it, or delete it.
 const CONFLICTS: [(&str, [Option<&str>; 2]); 8] = [
@@ -80,44 +79,44 @@ const CONFLICTS: [(&str, [Option<&str>; 2]); 8] = [
 const ADDED_BY_BOTH: [(&str, [&str; 2]); 2] =
     [("added by both.txt", ["added by A", "added by B"]), ("same in both.txt", ["same", "same"])];
 
-/// Lets both sides change the same files before either hears of the other, once with A resolving it and once with
+/// Lets both sides change the same files before either hears of the other, twice with A resolving it and once with
 /// git-annex: the outcome is the same, name by name, and every version is kept.
-fn conflicts(company: &Company) {
-    let Company { a, b, .. } = company;
-    let folders = [a.folder.as_path(), b.as_path()];
+fn conflicts(company: &mut Company) {
+    let [rested, was_off, by_annex] = RESOLVED_BY;
+    let both_sides = |company: &Company, top| {
+        change_one_side(&company.a.folder, top, 0);
+        change_one_side(&company.b, top, 1);
+    };
     for top in RESOLVED_BY {
         for (file, _) in CONFLICTS {
-            write(&a.folder, format!("{top}/{file}"), "before");
+            write(&company.a.folder, format!("{top}/{file}"), "before");
         }
     }
     company.converge("both have what they are going to change");
 
-    // B pushes first, so A finds the conflict: with what it committed while the point was away.
-    a.tell("pause");
-    change_one_side(b, RESOLVED_BY[0], 1);
+    // B pushes first, so A finds the conflict when it goes on: with what it did not commit yet.
+    company.a.tell("pause");
+    both_sides(company, rested);
     assert!(company.turn(), "nobody is in B's way");
-    let away = company.hub.with_extension("away");
-    fs::rename(&company.hub, &away).expect("the point can be moved");
-    let before = company.annex.git(&a.folder, ["rev-parse", "HEAD"]);
-    change_one_side(&a.folder, RESOLVED_BY[0], 0);
-    a.tell("resume");
-    eventually(LIMIT, "A commits what it changed", || {
-        let committed = company.annex.git(&a.folder, ["rev-parse", "HEAD"]) != before;
-        (committed && company.annex.git(&a.folder, ["status", "--short"]).is_empty()).then_some(())
-    });
-    fs::rename(&away, &company.hub).expect("the point can be moved back");
-    a.wait();
-    company.converge("both have what A resolved");
+    company.a.tell("resume");
+    company.a.wait();
+    company.converge("both have what A resolved when it went on");
+
+    company.a.node.stop();
+    both_sides(company, was_off);
+    assert!(company.turn(), "nobody is in B's way");
+    company.a.node.start_daemon();
+    company.a.wait();
+    company.converge("both have what A resolved when it was started");
 
     // A pushes first, so git-annex finds the conflict in its turn.
-    for (side, folder) in folders.into_iter().enumerate() {
-        change_one_side(folder, RESOLVED_BY[1], side);
-    }
-    a.wait();
+    both_sides(company, by_annex);
+    company.a.wait();
     let all = company.converge("both have what git-annex resolved");
 
-    let [ours, theirs] = RESOLVED_BY.map(|top| below(&all, top));
+    let [ours, later, theirs] = RESOLVED_BY.map(|top| below(&all, top));
     assert_eq!(ours, theirs, "we and git-annex resolve conflicts in the same way");
+    assert_eq!(later, theirs, "so do we after having been off");
     for (name, versions) in CONFLICTS {
         assert!(!ours.contains_key(name.as_bytes()), "{name} is in conflict, so it has its name no more");
         for version in versions.into_iter().flatten() {

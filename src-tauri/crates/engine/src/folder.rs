@@ -10,6 +10,7 @@ use tributary_repo::cancel::Cancel;
 use tributary_status::{HeldAnswer, Reply};
 
 use crate::folder_facts::{Ask, Fact, FactSender, KeepAsk};
+use crate::state::commit_first::CommitFirst;
 use crate::state::desk::DeskHandle;
 use crate::state::repositories::Repositories;
 
@@ -18,6 +19,7 @@ pub(crate) struct Folder {
     pub(crate) path: PathBuf,
     pub(crate) desk: DeskHandle,
     pub(crate) repositories: Repositories,
+    pub(crate) first: CommitFirst,
     pub(crate) facts: FactSender,
     pub(crate) stop: CancellationToken,
     pub(crate) cancel: Cancel,

@@ -23,6 +23,7 @@ use crate::folder::Folder;
 use crate::state::arrivals::Arrivals;
 use crate::state::board::Board;
 use crate::state::changes::Changes;
+use crate::state::commit_first::CommitFirst;
 use crate::state::desk::{Desk, DeskError, DeskHandle};
 use crate::state::places::{Places, PlacesError};
 use crate::state::repositories::Repositories;
@@ -32,6 +33,7 @@ use crate::threads::conductor::{self, Conductor};
 use crate::threads::dropper::Dropper;
 use crate::threads::fetcher::Fetcher;
 use crate::threads::housekeeper::{self, Housekeeper};
+use crate::threads::merger::merge::Merge;
 use crate::threads::merger::{self, Merger};
 use crate::threads::place_watcher::{self, PlaceWatcher};
 use crate::threads::pusher::Pusher;
@@ -94,14 +96,16 @@ pub(crate) async fn start_folder(
     let (answers, answered) = mpsc::channel(1);
     let spawn = Spawn { path: path.clone(), tasks: tasks.clone(), stop: stop.clone(), board: board.clone() };
 
-    let fetcher = Fetcher {
-        repositories: repositories.clone(),
+    let first = CommitFirst::new(changes.clone(), is_paused.clone(), stop.clone());
+    let merge = Merge {
         desk: desk.clone(),
+        repositories: repositories.clone(),
         places: places.clone(),
-        facts: facts.clone(),
-        apply: apply.clone(),
-        cancel: cancel.clone(),
+        tell: Some(facts.clone()),
+        first: Some(first.clone()),
     };
+    let fetcher =
+        Fetcher { merge: merge.clone(), facts: facts.clone(), apply: apply.clone(), cancel: cancel.clone() };
     let pusher = Pusher { repositories: repositories.clone(), facts: facts.clone(), cancel: cancel.clone() };
     let recorder = Recorder {
         repositories: repositories.clone(),
@@ -161,19 +165,12 @@ pub(crate) async fn start_folder(
         places: places.clone(),
         facts: facts.clone(),
         apply: apply.clone(),
-        paused: is_paused,
+        paused: is_paused.clone(),
         answers: answered,
         description,
     };
     spawn.thread("committer", committer::run(committer, stop.clone()));
-    let merger = Merger {
-        git_dir: git_dir.clone(),
-        desk: desk.clone(),
-        repositories: repositories.clone(),
-        places: places.clone(),
-        facts: facts.clone(),
-        apply,
-    };
+    let merger = Merger { git_dir: git_dir.clone(), merge, facts: facts.clone(), apply, paused: is_paused };
     spawn.thread("merger", merger::run(merger, stop.clone()));
     let sentry = Sentry { git_dir: git_dir.clone(), desk: desk.clone(), folder: stop.clone() };
     spawn.thread("sentry", sentry::run(sentry, stop.clone()));
@@ -189,7 +186,7 @@ pub(crate) async fn start_folder(
     };
     spawn.thread("watcher", watcher::run(watcher, stop.clone()));
     spawn.thread("place watcher", place_watcher::run(place_watcher, stop.clone()));
-    Ok(Folder { path, desk, repositories, facts, stop, cancel, tasks })
+    Ok(Folder { path, desk, repositories, first, facts, stop, cancel, tasks })
 }
 
 /// Starts the threads of one folder.

@@ -3,6 +3,7 @@
 pub(crate) mod arrivals;
 pub mod board;
 pub mod changes;
+pub(crate) mod commit_first;
 pub mod deletions;
 pub mod desk;
 pub mod facts;

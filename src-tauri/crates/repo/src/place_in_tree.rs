@@ -37,6 +37,17 @@ pub struct Prepared {
     made: TempPath,
 }
 
+/// What is at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// A file, a link, a directory or another thing.
+    There(FileStat),
+    /// Nothing, because a file or link is at one of its parents: where, and which.
+    InTheWay(TreePath, FileStat),
+}
+
 /// What must be at a path for a change to be applied there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
@@ -106,10 +117,21 @@ impl WorkTree {
 
     /// Stat data of what is at `path`, links not followed; None when nothing is, or a parent is no directory.
     pub fn stat(&self, path: &TreePath) -> io::Result<Option<FileStat>> {
-        match open_parent(&self.top, path, false)? {
-            Parent::Open(dir) => stat_at(&dir, path.file_name()),
-            Parent::Missing | Parent::InTheWay(_) => Ok(None),
+        match self.look(path)? {
+            Found::There(stat) => Ok(Some(stat)),
+            Found::Nothing | Found::InTheWay(..) => Ok(None),
         }
+    }
+
+    /// What is at `path`, links not followed, and whether something else than a directory is at one of its parents.
+    pub fn look(&self, path: &TreePath) -> io::Result<Found> {
+        let found = match open_parent(&self.top, path, false)? {
+            Parent::Open(dir) => stat_at(&dir, path.file_name())?.map(Found::There),
+            Parent::Missing => None,
+            // Unless it went meanwhile.
+            Parent::InTheWay(at) => self.stat(&at)?.map(|stat| Found::InTheWay(at, stat)),
+        };
+        Ok(found.unwrap_or(Found::Nothing))
     }
 
     /// Opens what is at `path` for reading, no component followed if it is a link.

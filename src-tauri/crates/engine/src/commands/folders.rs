@@ -19,6 +19,7 @@ use crate::state::repositories::Repositories;
 use crate::threads::account::AccountAsk;
 use crate::threads::committer::chain;
 use crate::threads::fetcher;
+use crate::threads::merger::merge::Merge;
 
 /// Makes a folder a synced one.
 pub(super) async fn add(
@@ -131,10 +132,14 @@ fn clone_blocking(path: &Path, url: &str, place: &str, setup: &Setup) -> Result<
     remotes::learn_uuid(&repo, &remote)?;
     drop(repo);
     let desk = DeskHandle::new(Desk::open(path).map_err(|error| failed(format!("{}.", chain(&error))))?);
-    let places = Places::default();
-    let repositories = Repositories::new(path.into());
-    fetcher::merge_from(&desk, &repositories, &places, Some(place), None)
-        .map_err(|error| remotes::not_merged(url, &error))?;
+    let merge = Merge {
+        desk: desk.clone(),
+        repositories: Repositories::new(path.into()),
+        places: Places::default(),
+        tell: None,
+        first: None,
+    };
+    merge.merge(Some(place)).map_err(|error| remotes::not_merged(url, &error))?;
     desk.here(|desk| desk.index.write()).map_err(|error| failed(format!("{}.", chain(&error))))
 }
 

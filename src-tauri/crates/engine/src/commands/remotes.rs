@@ -25,6 +25,7 @@ use crate::state::places::{
 use crate::state::remote_uuid;
 use crate::threads::committer::chain;
 use crate::threads::fetcher::{self, unix_now};
+use crate::threads::merger::merge::{Merge, MergeFault};
 
 /// Longest name that a remote may have, bytes.
 const MAX_NAME: usize = 64;
@@ -99,11 +100,15 @@ fn connect(folder: &Folder, repo: &Repository, name: &str, url: &str, contents: 
         let (code, hint) = problem.map(|problem| (problem.code, problem.hint)).unzip();
         fault(code, format!("{}.", chain(&error)), hint.unwrap_or_default())
     })?;
-    let places = Places::default();
-    // The keys' facts are told anew when the places are read again; heads and files to place are told now.
-    let brought =
-        fetcher::merge_from(&folder.desk, &folder.repositories, &places, Some(name), Some(&folder.facts));
-    let brought = brought.map_err(|error| not_merged(name, &error))?;
+    let merge = Merge {
+        desk: folder.desk.clone(),
+        repositories: folder.repositories.clone(),
+        // The keys' facts are told anew when the places are read again; heads and files to place are told now.
+        places: Places::default(),
+        tell: Some(folder.facts.clone()),
+        first: Some(folder.first.clone()),
+    };
+    let brought = merge.merge(Some(name)).map_err(|error| not_merged(name, &error))?;
     folder.facts.send(Fact::Merged { from: brought.from, conflicts: brought.conflicts }).ok();
     folder.sync();
     Ok(())
@@ -119,7 +124,7 @@ pub(super) fn learn_uuid(repo: &Repository, remote: &GitRemote) -> Result<(), Fa
 }
 
 /// Why what a place holds was not merged: in the words in which it would be said later.
-pub(super) fn not_merged(name: &str, error: &fetcher::MergeFault) -> Failure {
+pub(super) fn not_merged(name: &str, error: &MergeFault) -> Failure {
     let (_, problem) = fetcher::merge_fault(name, error);
     fault(Some(problem.code), problem.sentence, problem.hint)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tributary_formats::tree_path::TreePath;
 
 /// Quiet after the newest change that ends a batch: a program that writes several files does so in one go.
@@ -30,22 +30,31 @@ pub const FULL: usize = 1000;
 pub struct Changes {
     inner: Mutex<Inner>,
     news: Notify,
+    /// Told when a batch ended, or the first look.
+    ends: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     paths: BTreeSet<TreePath>,
-    /// Those of which the watcher saw that they went.
+    /// Those that are all in the next batch: the watcher saw that they went, or somebody waits for them.
     gone: BTreeSet<TreePath>,
     /// How many looks are going on that will add paths.
     coming: u32,
     first: Option<Instant>,
     last: Option<Instant>,
-    /// Batches that were taken and whose commit has not ended.
-    taken: u32,
+    /// How many batches were taken, and of how many the commit ended.
+    taken: u64,
+    done: u64,
+    /// Whether the folder was looked through since it was opened.
+    looked_through: bool,
     /// Ask for a batch that ends at once: a person waits.
     hurry: bool,
 }
+
+/// Tells one batch from the others: they are taken one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BatchNumber(u64);
 
 /// Whether a batch is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,12 +104,12 @@ impl Changes {
         self.gather(|inner| inner.gone.extend(paths));
     }
 
-    fn gather(&self, add: impl FnOnce(&mut Inner)) {
+    fn gather<T>(&self, add: impl FnOnce(&mut Inner) -> T) -> T {
         let mut inner = self.lock();
         let before = inner.len();
-        add(&mut inner);
+        let added = add(&mut inner);
         if inner.len() == 0 {
-            return;
+            return added;
         }
         let now = Instant::now();
         inner.first.get_or_insert(now);
@@ -110,12 +119,44 @@ impl Changes {
         if grew {
             self.news.notify_one();
         }
+        added
     }
 
     /// Says that a look goes on which will add paths.
     pub fn coming(&self) -> Coming<'_> {
         self.lock().coming += 1;
         Coming(self)
+    }
+
+    /// Says that the folder was looked through: what changed while nobody watched is among the paths.
+    pub fn looked_through(&self) {
+        self.lock().looked_through = true;
+        self.ends.send_replace(());
+    }
+
+    /// Waits until the folder was looked through.
+    pub async fn known(&self) {
+        self.until(|inner| inner.looked_through).await;
+    }
+
+    /// Adds paths to the next batch, however large a storm it is part of, and says which batch that is.
+    pub fn ask(&self, paths: impl IntoIterator<Item = TreePath>) -> BatchNumber {
+        self.gather(|inner| {
+            inner.gone.extend(paths);
+            BatchNumber(inner.taken + 1)
+        })
+    }
+
+    /// Waits until that batch is committed, or was put back.
+    pub async fn ended(&self, batch: BatchNumber) {
+        self.until(|inner| inner.done >= batch.0).await;
+    }
+
+    async fn until(&self, holds: impl Fn(&Inner) -> bool) {
+        let mut ends = self.ends.subscribe();
+        while !holds(&self.lock()) {
+            ends.changed().await.expect("the sender is ours");
+        }
     }
 
     /// Ends the batch now.
@@ -141,7 +182,8 @@ impl Changes {
 
     /// Says that the batch taken last is committed, or was put back.
     pub fn done(&self) {
-        self.lock().taken -= 1;
+        self.lock().done += 1;
+        self.ends.send_replace(());
     }
 
     /// How many paths are not committed, with a batch that is being committed, and a look that goes on, counted as one
@@ -149,7 +191,8 @@ impl Changes {
     #[must_use]
     pub fn waiting(&self) -> usize {
         let inner = self.lock();
-        inner.len() + inner.taken as usize + inner.coming as usize
+        let busy = inner.taken - inner.done + u64::from(inner.coming);
+        inner.len() + usize::try_from(busy).unwrap_or(usize::MAX)
     }
 
     fn take_if_ripe(&self) -> Result<Vec<TreePath>, Ripeness> {
@@ -221,6 +264,24 @@ mod tests {
         let batch = changes.next_batch().await;
         assert_eq!(batch.len(), FULL + FULL + 1);
         assert!(batch.contains(&path("b", FULL)) && !batch.contains(&path("a", FULL)));
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_for_is_in_the_next_batch_of_a_storm_and_its_end_is_told() {
+        let changes = Changes::default();
+        let path = |name: &str, n| TreePath::new(format!("{name}{n:06}")).unwrap();
+        changes.add((0..FULL + 1).map(|n| path("a", n)));
+        changes.next_batch().await;
+        let mine = changes.ask([path("b", 0)]);
+        changes.add((0..FULL + 1).map(|n| path("a", n)));
+        let mut ended = std::pin::pin!(changes.ended(mine));
+        changes.done();
+        assert!(futures::poll!(&mut ended).is_pending(), "that batch was taken before");
+        assert!(changes.next_batch().await.contains(&path("b", 0)));
+        assert!(futures::poll!(&mut ended).is_pending(), "it is being committed");
+        changes.done();
+        ended.await;
+        assert!(changes.waiting() > 0, "the storm goes on");
     }
 
     #[tokio::test]

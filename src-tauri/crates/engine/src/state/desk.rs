@@ -436,4 +436,6 @@ pub fn file_mode(executable: bool) -> EntryMode {
 }
 
 #[cfg(test)]
+pub(crate) mod scene;
+#[cfg(test)]
 mod tests;

@@ -1,80 +1,37 @@
 //! Fetcher: asks one git remote what is new there and merges it.
 //!
 //! Started by the conductor for the planner's `Fetch`, at most once at a time for a place. Hands the planner our new
-//! heads and what is to move, and the applier what is to be placed; ends with `FetchEnded`. The git-annex branch is
-//! merged before the folder's branch, so that whoever sees a name can know where its content is.
+//! heads and what is to move, and the applier what is to be placed; ends with `FetchEnded`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tributary_formats::key::Key;
-use tributary_formats::tree_path::TreePath;
 use tributary_formats::uuid::RepoUuid;
-use tributary_planner::{Failure, FetchResult, Heads, Input, Origin, PlaceId};
-use tributary_repo::annex_branch::{MergeError as AnnexMergeError, MergeOutcome};
+use tributary_planner::{Failure, FetchResult, Input, PlaceId};
+use tributary_repo::annex_branch::MergeError as AnnexMergeError;
 use tributary_repo::cancel::{Cancel, no_meter};
-use tributary_repo::commit::CommitError;
-use tributary_repo::merge::{self, Merged};
 use tributary_repo::remote::{GitRemote, RemoteError, Retry};
-use tributary_repo::{Oid, Repository, fetch, refs, sync_branches};
+use tributary_repo::{fetch, refs};
 use tributary_status::{Problem, ProblemCode};
 
 use crate::folder_facts::{Ask, Fact, FactSender};
 use crate::state::arrivals::Arrivals;
-use crate::state::desk::{Desk, DeskError, DeskHandle};
+use crate::state::desk::{Desk, DeskError};
 use crate::state::facts;
-use crate::state::places::{PlaceRow, Places, Reach};
+use crate::state::places::{PlaceRow, Reach};
 use crate::state::problems::{Deed, problem};
 use crate::state::remote_uuid::{self, Exchanged};
-use crate::state::repositories::Repositories;
 use crate::threads::committer::chain;
-
-/// How often a merge is tried anew because somebody else moved the branch at the same moment.
-const TRIES: u32 = 10;
+use crate::threads::merger::merge::{Merge, MergeFault, deliver};
 
 /// The fetcher's wiring.
 #[derive(Clone)]
 pub(crate) struct Fetcher {
-    pub(crate) repositories: Repositories,
-    pub(crate) desk: DeskHandle,
-    pub(crate) places: Places,
+    pub(crate) merge: Merge,
     pub(crate) facts: FactSender,
     pub(crate) apply: Arc<Arrivals>,
     pub(crate) cancel: Cancel,
-}
-
-/// Why nothing was merged.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MergeFault {
-    /// The git-annex branches do not go together.
-    #[error(transparent)]
-    AnnexBranch(#[from] AnnexMergeError),
-    /// The branch could not be merged.
-    #[error(transparent)]
-    Merge(#[from] merge::MergeError),
-    /// The branch could not be moved.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-    /// The desk failed.
-    #[error(transparent)]
-    Desk(#[from] DeskError),
-    /// The repository cannot be read.
-    #[error("the repository cannot be read: {0}")]
-    Git(String),
-}
-
-/// What a merge brought.
-#[derive(Debug, Default)]
-pub(crate) struct Brought {
-    /// Who made the new commits.
-    pub(crate) from: Vec<String>,
-    /// What both sides had changed.
-    pub(crate) conflicts: Vec<(TreePath, Vec<TreePath>)>,
-    /// Whether a merge commit was made, and not only what others made taken over.
-    made_merge: bool,
-    /// Whether anything moved.
-    pub(crate) moved: bool,
 }
 
 impl Fetcher {
@@ -100,18 +57,17 @@ impl Fetcher {
         uuid: Option<&RepoUuid>,
     ) -> Result<(FetchResult, bool), FetchFault> {
         remote_uuid::check(remote, uuid)?;
-        let (fetched, before) = self.repositories.with(|repo| {
+        let (fetched, before) = self.merge.repositories.with(|repo| {
             let before = if uuid.is_none() { remote_uuid::on_record(repo) } else { Ok(BTreeSet::new()) };
             (fetch::fetch(repo.git(), remote, &no_meter, &self.cancel), before)
         })?;
         let changed = !fetched?.refs.is_empty();
         let name = remote.name.clone();
-        let brought =
-            merge_from(&self.desk, &self.repositories, &self.places, Some(&name), Some(&self.facts))?;
+        let brought = self.merge.merge(Some(&name))?;
         self.went(&name, None);
         let moved = brought.moved;
         deliver(brought, &self.facts, &self.apply);
-        let holds = self.desk.here(|desk| {
+        let holds = self.merge.desk.here(|desk| {
             let holds = holds_ours(desk, &name)?;
             let heads = facts::heads(desk)?;
             Ok::<_, MergeFault>(holds.then_some(heads))
@@ -122,7 +78,7 @@ impl Fetcher {
 
     /// Finds out whether a remote that carried names only holds contents by now, when that is cheap.
     fn learn_uuid(&self, remote: &GitRemote, before: Option<BTreeSet<RepoUuid>>) -> bool {
-        let learned = self.repositories.with(|repo| {
+        let learned = self.merge.repositories.with(|repo| {
             if repo.git_config_bool(&format!("remote.{}.annex-ignore", remote.name)) == Some(true) {
                 return Ok(false);
             }
@@ -145,7 +101,7 @@ impl Fetcher {
 
     fn failed(&self, place: &PlaceRow, fault: &FetchFault) -> FetchResult {
         tracing::info!(place = place.name, fault = chain(fault), "a fetch failed");
-        self.repositories.clear_locks();
+        self.merge.repositories.clear_locks();
         let (failure, problem) = match fault {
             FetchFault::Remote(error) => remote_fault(&place.name, error),
             FetchFault::Exchanged(exchanged) => {
@@ -252,139 +208,6 @@ pub(crate) fn remote_fault(place: &str, error: &RemoteError) -> (Failure, Option
     let needs_you = failure == Failure::Person;
     let sentence = format!("{}.", chain(error));
     (failure, Some(Problem { needs_you, ..problem(code, place, sentence, hint) }))
-}
-
-/// Hands on what a merge brought.
-pub(crate) fn deliver(brought: Brought, facts: &FactSender, apply: &Arrivals) {
-    if !brought.from.is_empty() || !brought.conflicts.is_empty() {
-        facts.send(Fact::Merged { from: brought.from, conflicts: brought.conflicts }).ok();
-    }
-    apply.versions();
-}
-
-/// Merges what a remote's branches hold (or, with no remote, what others pushed to this repository), and tells the
-/// planner of heads and contents, where there is one. Blocks.
-pub(crate) fn merge_from(
-    desk: &DeskHandle,
-    repositories: &Repositories,
-    places: &Places,
-    remote: Option<&str>,
-    tell: Option<&FactSender>,
-) -> Result<Brought, MergeFault> {
-    let open_failed = |error: tributary_repo::repository::OpenError| MergeFault::Desk(error.into());
-    // Before the git-annex branch moves: a merge of it alone is news for the other places too.
-    let before = desk.here(|desk| facts::heads(desk))?;
-    let annex = repositories.with(merge_annex_branches).map_err(open_failed)??;
-    let made = matches!(annex, MergeOutcome::Merged(_));
-    desk.here(|desk| merge_at_desk(desk, places, remote, before, made, tell))
-}
-
-fn merge_annex_branches(repo: &Repository) -> Result<MergeOutcome, MergeFault> {
-    let branch = repo.annex_branch();
-    let tips = branch.tips().map_err(|error| MergeFault::Git(error.to_string()))?;
-    let commits: Vec<Oid> = tips.into_iter().map(|tip| tip.commit).collect();
-    Ok(branch.merge(&commits, unix_now())?)
-}
-
-fn merge_at_desk(
-    desk: &mut Desk,
-    places: &Places,
-    remote: Option<&str>,
-    before: Heads,
-    annex_merge_made: bool,
-    tell: Option<&FactSender>,
-) -> Result<Brought, MergeFault> {
-    let mut brought = Brought { made_merge: annex_merge_made, ..Brought::default() };
-    let mut keys: Vec<Key> = Vec::new();
-    for attempt in 0.. {
-        if attempt == TRIES {
-            return Err(CommitError::Raced.into());
-        }
-        keys.extend(desk.catch_up()?.unwrap_or_default());
-        match merge_branch(desk, remote, &mut brought) {
-            Err(MergeFault::Commit(CommitError::Raced)) => {}
-            Err(error) => return Err(error),
-            Ok(touched) => {
-                keys.extend(touched);
-                break;
-            }
-        }
-    }
-    keys.extend(desk.follow_annex_branch()?);
-    keys.sort_unstable();
-    keys.dedup();
-    let heads = facts::heads(desk)?;
-    brought.moved = heads != before || !keys.is_empty();
-    let Some(tell) = tell else { return Ok(brought) };
-    let mut inputs = Vec::new();
-    if !keys.is_empty() {
-        inputs.push(Input::Contents(facts::of_keys(desk, places, &keys, false)?));
-    }
-    if brought.moved {
-        let origin = if brought.made_merge { Origin::Merged } else { Origin::Forwarded };
-        inputs.push(Input::Heads { heads, origin });
-        // At the desk, so that no older truth comes after it.
-        tell.send(Fact::Planner(inputs)).ok();
-    }
-    Ok(brought)
-}
-
-fn merge_branch(
-    desk: &mut Desk,
-    remote: Option<&str>,
-    brought: &mut Brought,
-) -> Result<Vec<Key>, MergeFault> {
-    let branch = desk.repo.branch().map_err(|error| MergeFault::Git(error.to_string()))?;
-    let ours = desk.head;
-    let theirs =
-        sync_branches::merge_candidates(desk.repo.git(), remote, &branch).map_err(DeskError::from)?;
-    if theirs.is_empty() {
-        return Ok(vec![]);
-    }
-    let merged = merge::merge_commits(desk.repo.git(), ours, &theirs)?;
-    let Some(target) = merged.target() else { return Ok(vec![]) };
-    // What stands in the folder is noted before the branch names what will stand there.
-    let before = desk.tree();
-    let tree = tributary_repo::tree::tree_of(desk.repo.git(), target).map_err(DeskError::from)?;
-    let deltas =
-        tributary_repo::tree::diff_trees(desk.repo.git(), before, Some(tree)).map_err(DeskError::from)?;
-    desk.arrive(&deltas)?;
-    merge::advance(desk.repo.git(), ours, target, "tributary: merge")?;
-    let (_, keys) = desk.follow(target)?;
-    brought.from = authors(desk, ours, &theirs);
-    if let Merged::Merge { conflicts, .. } = merged {
-        brought.made_merge = true;
-        brought.conflicts.extend(conflicts.into_iter().map(|conflict| (conflict.path, conflict.variants)));
-    }
-    Ok(keys)
-}
-
-/// The descriptions in the messages of commits that are new to us: `… in DESCRIPTION`.
-fn authors(desk: &Desk, ours: Option<Oid>, theirs: &[Oid]) -> Vec<String> {
-    const LOOK_AT: usize = 100;
-    let git = desk.repo.git();
-    let Ok(mut walk) = git.revwalk() else { return vec![] };
-    for tip in theirs {
-        walk.push(*tip).ok();
-    }
-    if let Some(ours) = ours {
-        walk.hide(ours).ok();
-    }
-    let mut names: Vec<String> = Vec::new();
-    for commit in walk.take(LOOK_AT).flatten() {
-        let Ok(commit) = git.find_commit(commit) else { continue };
-        let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
-        let first = message.lines().next().unwrap_or_default();
-        let name = ["tributary in ", "git-annex in "].iter().find_map(|start| first.strip_prefix(start));
-        let name = name.map_or_else(
-            || String::from_utf8_lossy(commit.author().name_bytes()).into_owned(),
-            str::to_owned,
-        );
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
 }
 
 /// Whether the remote's branches, as they were fetched last, hold all that ours do.

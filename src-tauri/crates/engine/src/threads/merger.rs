@@ -2,23 +2,24 @@
 //!
 //! Waits for changes of the refs that others push to (`synced/…`, git-annex's) and of our own branches; hands the
 //! planner and the applier what came of it. Our own commits wake it too, and find nothing to do. Ends when told to
-//! stop; where refs cannot be watched, the next look at a place does the same.
+//! stop; where refs cannot be watched, the next look at a place does the same. While the folder rests, what is pushed
+//! waits: what a person changes meanwhile is committed before it is merged.
+
+pub(crate) mod merge;
+mod uncommitted;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{Config, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::merge::{Merge, deliver};
 use crate::folder_facts::FactSender;
 use crate::state::arrivals::Arrivals;
-use crate::state::desk::DeskHandle;
-use crate::state::places::Places;
-use crate::state::repositories::Repositories;
 use crate::threads::committer::chain;
-use crate::threads::fetcher::{deliver, merge_from};
 
 /// A push moves several refs one after the other; after this much quiet they are taken in together.
 const QUIET: Duration = Duration::from_millis(50);
@@ -26,15 +27,15 @@ const QUIET: Duration = Duration::from_millis(50);
 /// The merger's wiring.
 pub(crate) struct Merger {
     pub(crate) git_dir: PathBuf,
-    pub(crate) desk: DeskHandle,
-    pub(crate) repositories: Repositories,
-    pub(crate) places: Places,
+    pub(crate) merge: Merge,
     pub(crate) facts: FactSender,
     pub(crate) apply: Arc<Arrivals>,
+    /// True while the folder rests.
+    pub(crate) paused: watch::Receiver<bool>,
 }
 
 /// Runs until told to stop.
-pub(crate) async fn run(merger: Merger, stop: CancellationToken) {
+pub(crate) async fn run(mut merger: Merger, stop: CancellationToken) {
     let moved = Arc::new(Notify::new());
     let _eyes = merger.watch(moved.clone());
     loop {
@@ -42,7 +43,8 @@ pub(crate) async fn run(merger: Merger, stop: CancellationToken) {
             return;
         }
         while tokio::time::timeout(QUIET, moved.notified()).await.is_ok() {}
-        if stop.is_cancelled() {
+        let resumed = merger.paused.wait_for(|paused| !paused);
+        if !matches!(stop.run_until_cancelled(resumed).await, Some(Ok(_))) {
             return;
         }
         merger.take_in().await;
@@ -72,12 +74,9 @@ impl Merger {
     }
 
     async fn take_in(&self) {
-        let (desk, repositories) = (self.desk.clone(), self.repositories.clone());
-        let (places, tell) = (self.places.clone(), self.facts.clone());
+        let merge = self.merge.clone();
         let merged =
-            tokio::task::spawn_blocking(move || merge_from(&desk, &repositories, &places, None, Some(&tell)))
-                .await
-                .expect("merging does not panic");
+            tokio::task::spawn_blocking(move || merge.merge(None)).await.expect("merging does not panic");
         match merged {
             Ok(brought) if brought.moved => deliver(brought, &self.facts, &self.apply),
             Ok(_) => {}

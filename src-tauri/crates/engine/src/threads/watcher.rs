@@ -47,6 +47,7 @@ pub(crate) async fn run(mut watcher: Watcher, stop: CancellationToken) {
     let (tell, mut seen) = mpsc::unbounded_channel();
     let mut eyes = None;
     watcher.walk_all(&mut eyes, &tell).await;
+    watcher.changes.looked_through();
     loop {
         let blind = eyes.is_none();
         tokio::select! {
