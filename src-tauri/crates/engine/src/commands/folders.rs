@@ -140,7 +140,7 @@ fn clone_blocking(path: &Path, url: &str, place: &str, setup: &Setup) -> Result<
         first: None,
     };
     merge.merge(Some(place)).map_err(|error| remotes::not_merged(url, &error))?;
-    desk.here(|desk| desk.index.write()).map_err(|error| failed(format!("{}.", chain(&error))))
+    desk.here(|desk| desk.write_index()).map_err(|error| failed(format!("{}.", chain(&error))))
 }
 
 /// Forgets a folder; its files stay.

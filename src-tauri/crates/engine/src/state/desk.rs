@@ -21,7 +21,7 @@ use tributary_repo::repository::OpenError;
 use tributary_repo::tree::{self, Content, EntryMode, TreeDelta, TreeEntry, TreeError};
 use tributary_repo::{Oid, Repository, stale_locks};
 
-use super::ledger::{FileContent, FileRow, Followed, Ledger, LedgerError, Reason, Standing};
+use super::ledger::{BranchNote, FileContent, FileRow, Followed, Ledger, LedgerError, Reason, Standing};
 use super::wishes::Wishes;
 
 /// Rows of the git-annex branch that are folded into the ledger in one go.
@@ -52,6 +52,8 @@ pub struct Desk {
     /// been written then.
     index_tree: Option<Oid>,
     writes_before: u64,
+    /// What the ledger remembers of that, as far as that is known.
+    noted: Option<Option<BranchNote>>,
 }
 
 /// The desk could not be used: the repository, index or ledger failed.
@@ -146,7 +148,9 @@ impl Desk {
             tree: None,
             index_tree: None,
             writes_before: 0,
+            noted: None,
         };
+        desk.keep_from_index_of_last_run()?;
         let fresh_ledger = desk.ledger.followed(Followed::Tree)?.is_none();
         desk.follow_branch()?;
         desk.follow_annex_branch()?;
@@ -154,12 +158,15 @@ impl Desk {
         desk.square_index(fresh_ledger)?;
         // So that it is known what a commit by hand starts from. Should the file be in use, it is written later.
         if desk.index.is_edited()
-            && let Err(error) = desk.index.write()
+            && let Err(error) = desk.write_index()
         {
             tracing::info!(%error, "git's index is not written yet");
         }
         if !desk.index.is_edited() {
             desk.note_index_file();
+        }
+        if let Some(head) = desk.head {
+            desk.note_commit(head);
         }
         Ok(desk)
     }
@@ -199,9 +206,7 @@ impl Desk {
             rows.push(FileRow { path: delta.path.clone(), content });
         }
         let keys = self.ledger.follow_tree(&tree.to_string(), &rows)?;
-        if self.index.writes() > self.writes_before {
-            self.note_index_file();
-        }
+        self.note_commit(commit);
         self.head = Some(commit);
         self.tree = Some(tree);
         Ok((deltas, keys))

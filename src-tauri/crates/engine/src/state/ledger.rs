@@ -5,6 +5,8 @@
 //! folder while a newer one is on its way. It can be deleted at any time: the first two are folded anew, and a path
 //! without a row counts as one whose standing version is not known, which is never overwritten.
 
+mod branch;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
@@ -55,6 +57,8 @@ pub struct About {
 #[derive(Debug, thiserror::Error)]
 #[error("the folder's state database failed")]
 pub struct LedgerError(#[from] rusqlite::Error);
+
+pub use branch::BranchNote;
 
 type Result<T> = std::result::Result<T, LedgerError>;
 
@@ -502,7 +506,11 @@ fn uuid_id(db: &Connection, uuid: &RepoUuid) -> rusqlite::Result<i64> {
 }
 
 fn set_followed(db: &Connection, what: Followed, at: &str) -> rusqlite::Result<()> {
-    db.prepare_cached("INSERT OR REPLACE INTO followed VALUES (?1, ?2)")?.execute([what.name(), at])?;
+    set_named(db, what.name(), at)
+}
+
+fn set_named(db: &Connection, what: &str, at: &str) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO followed VALUES (?1, ?2)")?.execute([what, at])?;
     Ok(())
 }
 

@@ -480,7 +480,7 @@ impl Conductor {
         let written = self.desk.with(|desk| {
             // Git's index is that of another branch then, and the folder is being stopped.
             desk.fit().ok()?;
-            Some(desk.index.write().map(|()| desk.index.settles_at()))
+            Some(desk.write_index().map(|()| desk.index.settles_at()))
         });
         let Some(written) = written.await else { return true };
         match written {

@@ -23,6 +23,18 @@ pub(crate) fn path(name: &str) -> TreePath {
     TreePath::new(name).expect("a good path")
 }
 
+/// Runs `git ARGS…` in the folder, by hand.
+pub(crate) fn git(machine: &Sandbox, args: &[&str]) -> String {
+    let mut command = machine.command("git");
+    command.current_dir(machine.join("folder")).args(args);
+    run(command).text()
+}
+
+/// The paths of the branch.
+pub(crate) fn branch(machine: &Sandbox) -> Vec<String> {
+    git(machine, &["ls-tree", "-r", "--name-only", "HEAD"]).lines().map(str::to_owned).collect()
+}
+
 impl Scene {
     /// An empty folder.
     pub(crate) fn new() -> Self {
@@ -70,14 +82,21 @@ impl Scene {
 
     /// Runs `git ARGS…` in the folder, by hand.
     pub(crate) fn git(&self, args: &[&str]) -> String {
-        let mut command = self.machine.command("git");
-        command.current_dir(self.desk.repo.work_dir()).args(args);
-        run(command).text()
+        git(&self.machine, args)
     }
 
     /// The paths of the branch.
     pub(crate) fn branch(&self) -> Vec<String> {
-        self.git(&["ls-tree", "-r", "--name-only", "HEAD"]).lines().map(str::to_owned).collect()
+        branch(&self.machine)
+    }
+
+    /// Ends as a killed process does, lets somebody do something meanwhile, and starts again.
+    pub(crate) fn killed(self, meanwhile: impl FnOnce(&Sandbox)) -> Self {
+        let Self { desk, machine } = self;
+        // Nothing is written at the end of a desk.
+        drop(desk);
+        meanwhile(&machine);
+        Self { desk: Desk::open(&machine.join("folder")).expect("the desk opens"), machine }
     }
 
     /// Places the version that is merged, as the applier does.

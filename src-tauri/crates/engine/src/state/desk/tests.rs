@@ -1,4 +1,4 @@
-use super::scene::{Scene, key, path};
+use super::scene::{Scene, branch, git, key, path};
 
 #[test]
 fn a_file_that_others_moved_is_offered_under_its_new_name() {
@@ -28,7 +28,7 @@ fn an_old_version_is_not_offered_as_the_new_one_that_others_edited_and_moved() {
 fn a_commit_from_an_index_that_lags_behind_takes_nothing_back() {
     let mut scene = Scene::new();
     scene.commit("old", 1);
-    scene.desk.index.write().expect("the index is written");
+    scene.desk.write_index().expect("the index is written");
     scene.commit("old", 2);
     scene.commit("new", 3);
     scene.merge(&[("theirs", Some(key(4)))]);
@@ -64,10 +64,10 @@ fn a_commit_that_is_meant_is_taken_as_it_is() {
     for (name, version) in [("kept", 1), ("gone", 2), ("older", 3)] {
         scene.commit(name, version);
     }
-    scene.desk.index.write().expect("the index is written");
+    scene.desk.write_index().expect("the index is written");
     let before = scene.git(&["rev-parse", "HEAD:older"]);
     scene.commit("older", 4);
-    scene.desk.index.write().expect("the index is written");
+    scene.desk.write_index().expect("the index is written");
     scene.git(&["rm", "-q", "--cached", "gone"]);
     scene.git(&["update-index", "--cacheinfo", &format!("100644,{before},older")]);
     scene.git(&["commit", "-q", "-m", "by hand"]);
@@ -76,4 +76,53 @@ fn a_commit_that_is_meant_is_taken_as_it_is() {
     scene.desk.catch_up().expect("the desk follows").expect("somebody committed");
     assert_eq!(scene.git(&["rev-parse", "HEAD"]), tip, "nothing was put back");
     assert_eq!(scene.branch(), ["kept", "older"]);
+}
+
+/// What a commit by hand does after the engine was killed before it wrote the index.
+#[test]
+fn a_commit_that_is_made_before_the_next_start_takes_back_nothing_that_was_not_placed() {
+    let mut scene = Scene::new();
+    scene.merge(&[("edited", Some(key(1))), ("deleted", Some(key(2))), ("kept", Some(key(3)))]);
+    for name in ["edited", "deleted", "kept"] {
+        scene.place(name, "before");
+    }
+    scene.desk.write_index().expect("the index is written");
+    scene.merge(&[("edited", Some(key(4))), ("deleted", None), ("new", Some(key(5)))]);
+    let scene = scene.killed(|machine| {
+        git(machine, &["commit", "-q", "--allow-empty", "-m", "by hand"]);
+        assert_eq!(
+            branch(machine),
+            ["deleted", "edited", "kept"],
+            "it took that back: else this shows nothing"
+        );
+    });
+    assert_eq!(scene.branch(), ["edited", "kept", "new"]);
+    assert!(scene.git(&["show", "HEAD:edited"]).contains(&key(4).to_string()), "others edited it");
+    assert_eq!(scene.git(&["log", "-1", "--format=%s", "HEAD^"]), "by hand", "nobody's commit is lost");
+    for name in ["edited", "deleted", "new"] {
+        let row = scene.desk.ledger.standing(&path(name)).expect("the ledger answers");
+        assert!(row.is_some(), "{name} goes on to arrive, or to go");
+    }
+    let tip = scene.git(&["rev-parse", "HEAD"]);
+    let scene = scene.killed(|_| {});
+    assert_eq!(scene.git(&["rev-parse", "HEAD"]), tip, "nothing was taken back any more");
+}
+
+#[test]
+fn a_commit_that_is_meant_is_taken_as_it_is_at_the_next_start() {
+    let mut scene = Scene::new();
+    scene.merge(&[("older", Some(key(1))), ("gone", Some(key(2)))]);
+    scene.desk.write_index().expect("the index is written");
+    let before = scene.git(&["rev-parse", "HEAD:older"]);
+    scene.merge(&[("older", Some(key(3)))]);
+    scene.desk.write_index().expect("the index is written");
+    let mut tip = String::new();
+    let scene = scene.killed(|machine| {
+        git(machine, &["update-index", "--force-remove", "gone"]);
+        git(machine, &["update-index", "--cacheinfo", &format!("100644,{before},older")]);
+        git(machine, &["commit", "-q", "-m", "by hand"]);
+        assert_eq!(branch(machine), ["older"], "else this test shows nothing");
+        tip = git(machine, &["rev-parse", "HEAD"]);
+    });
+    assert_eq!(scene.git(&["rev-parse", "HEAD"]), tip, "nothing was put back");
 }

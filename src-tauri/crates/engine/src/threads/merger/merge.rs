@@ -197,6 +197,7 @@ fn merge_branch(
     }
     // What stands in the folder is noted before the branch names what will stand there.
     desk.arrive(&deltas)?;
+    desk.note_commit(target);
     merge::advance(desk.repo.git(), ours, target, "tributary: merge")?;
     let (_, keys) = desk.follow(target)?;
     brought.keys.extend(keys);
