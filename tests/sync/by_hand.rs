@@ -1,8 +1,8 @@
 //! A person runs git and git-annex in our own folder while the engine works there.
 
-use std::thread;
+use std::{fs, thread};
 
-use tributary_testkit::{AnnexVersion, eventually, newest_annex, older_annex};
+use tributary_testkit::{AnnexVersion, Snapshot, eventually, newest_annex, older_annex};
 
 use crate::company::{Company, write};
 use crate::scene::LIMIT;
@@ -59,17 +59,39 @@ fn by_hand(version: &AnnexVersion) {
 
     insist(&company, "git-annex", &["unlock", "by hand/2.txt"]);
     insist(&company, "git-annex", &["sync", "--quiet"]);
-    let all = company.converge("what was unlocked is so in both");
+    company.converge("what was unlocked is so in both");
     assert!(!b.join("by hand/2.txt").is_symlink(), "it is a file again");
+
+    let all = renamed_to_another_extension(&company);
 
     // Dropped contents are no deletion: nobody said that they are to be kept elsewhere only, so they come back.
     insist(&company, "git-annex", &["drop", "--quiet", "by hand/3.txt"]);
     eventually(LIMIT, "what was dropped comes back", || {
-        let content = std::fs::read(a.folder.join("by hand/3.txt")).ok()?;
+        let content = fs::read(a.folder.join("by hand/3.txt")).ok()?;
         (content == b"by hand 3").then_some(())
     });
     assert_eq!(company.converge("nothing changed"), all);
     company.judge(all.len());
+}
+
+/// A file that got a name with another extension, here or at the other computer, keeps its key in our folder, also when
+/// git-annex reads it again.
+fn renamed_to_another_extension(company: &Company) -> Snapshot {
+    let Company { a, b, annex, .. } = company;
+    fs::rename(a.folder.join("saved/0.txt"), a.folder.join("saved/0.md")).expect("a file can be renamed");
+    annex.git(b, ["mv", "saved/1.txt", "saved/1.md"]);
+    let all = company.converge("both renamed a file");
+    for name in ["saved/0.md", "saved/1.md"] {
+        let key = annex.annex(&a.folder, ["lookupkey", name]);
+        assert!(key.ends_with(".txt"), "{name} has the key of its content: {key}");
+        // Git forgets what it knows of the file, so that it has to read it.
+        let blob = annex.git(&a.folder, ["rev-parse", &format!(":{name}")]);
+        insist(company, "git", &["update-index", "--cacheinfo", &format!("100644,{blob},{name}")]);
+        let filter = "filter.annex.process=git-annex filter-process";
+        let status = annex.git(&a.folder, ["-c", filter, "status", "--short", name]);
+        assert_eq!(status, "", "git-annex gives {name} the key that it has");
+    }
+    all
 }
 
 /// Runs a command in our own folder, again while it fails: the engine, or B, may be at the index or the point at the same

@@ -67,6 +67,11 @@ impl ObjectStore {
         }
     }
 
+    /// The extension that a key for the file gets, with its dots.
+    pub(crate) fn extension_of(&self, path: &TreePath) -> Vec<u8> {
+        self.extensions.extension_of(path.file_name())
+    }
+
     /// Where the content of `key` is, in either hash directory; None when it is not here. What does not have the size
     /// that the key tells is not its content: a loss of power can leave such.
     pub fn locate(&self, key: &Key) -> Option<PathBuf> {

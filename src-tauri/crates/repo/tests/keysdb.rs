@@ -8,7 +8,7 @@ use std::fs;
 use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
 use tributary_repo::Repository;
-use tributary_repo::keysdb::record_inodes;
+use tributary_repo::keysdb::record_renamed;
 use tributary_repo::stat::FileStat;
 use tributary_testkit::{Annex, annex_versions};
 
@@ -31,13 +31,11 @@ fn rename(annex: &Annex, name: &str, record: bool) -> (String, String) {
     annex.git(&dir, ["update-index", "--add", "--cacheinfo", &format!("100644,{pointer},a.md")]);
     annex.git(&dir, ["commit", "-q", "-m", "renamed"]);
     if record {
-        let parsed = Key::parse(key.as_bytes()).unwrap();
-        let file = repo.work_tree().unwrap().stat(&TreePath::new("a.md").unwrap()).unwrap().unwrap();
-        let object = repo.store().locate(&parsed).unwrap();
-        let object = FileStat::from(&object.symlink_metadata().unwrap());
-        let rows = [(parsed.clone(), file), (parsed, object)];
-        record_inodes(&repo, &rows).unwrap();
-        record_inodes(&repo, &rows).unwrap();
+        let path = TreePath::new("a.md").unwrap();
+        let file = repo.work_tree().unwrap().stat(&path).unwrap().unwrap();
+        let renamed = [(path, Key::parse(key.as_bytes()).unwrap(), file)];
+        record_renamed(&repo, &renamed).unwrap();
+        record_renamed(&repo, &renamed).unwrap();
     }
     annex.git(&dir, ["add", "a.md"]);
     (key, annex.annex(&dir, ["lookupkey", "a.md"]))
@@ -64,6 +62,31 @@ fn without_a_database_nothing_is_made() {
     };
     let repo = Repository::create(&sandbox.join("repo"), &setup).unwrap();
     let stat = FileStat::from(&sandbox.path().metadata().unwrap());
-    record_inodes(&repo, &[(Key::parse(b"WORM-s1-m1--f").unwrap(), stat)]).unwrap();
+    let key = Key::parse(b"SHA256E-s1--00.txt").unwrap();
+    record_renamed(&repo, &[(TreePath::new("a.md").unwrap(), key, stat)]).unwrap();
     assert!(!repo.annex_dir().join("keysdb").exists());
+}
+
+#[test]
+fn only_files_with_another_extension_are_recorded() {
+    for version in annex_versions() {
+        let annex = Annex::new(&version);
+        let dir = annex.sandbox().join("folder");
+        annex.init(&dir, "here");
+        fs::write(dir.join("a.txt"), "content").unwrap();
+        annex.annex(&dir, ["add", "a.txt"]);
+        let key = Key::parse(annex.annex(&dir, ["lookupkey", "a.txt"]).as_bytes()).unwrap();
+        let repo = Repository::open(&dir).unwrap();
+        // Any file will do: what counts is its name.
+        let stat = FileStat::from(&dir.metadata().unwrap());
+        let file = |name: &str| (TreePath::new(name).unwrap(), key.clone(), stat);
+        let recorded = |files: &[_]| {
+            record_renamed(&repo, files).unwrap();
+            let database = rusqlite::Connection::open(repo.annex_dir().join("keysdb/db")).unwrap();
+            let query = "SELECT count(*) FROM content WHERE inodecache = ?1";
+            database.query_row(query, [stat.inode_cache()], |row| row.get::<_, u32>(0)).unwrap()
+        };
+        assert_eq!(recorded(&[file("b.txt"), file("dir.md/c.txt")]), 0, "their key is the one of their name");
+        assert_eq!(recorded(&[file("b.txt"), file("b.md"), file("c")]), 1, "of two, one row tells");
+    }
 }

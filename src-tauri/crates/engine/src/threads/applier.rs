@@ -112,7 +112,10 @@ impl Applier {
                 let repositories = self.repositories.clone();
                 let placed = tokio::task::spawn_blocking(move || {
                     let work = repositories.with(tributary_repo::Repository::work_tree);
-                    tasks.into_iter().map(|task| (act::act(&work, &task), task)).collect::<Vec<_>>()
+                    let placed: Vec<_> =
+                        tasks.into_iter().map(|task| (act::act(&work, &task), task)).collect();
+                    act::tell_git_annex(&repositories, &placed);
+                    placed
                 })
                 .await
                 .expect("placing does not panic");

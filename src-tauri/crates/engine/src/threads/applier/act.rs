@@ -1,9 +1,11 @@
 //! Acts: one placement, move or removal in the work tree.
 
+use tributary_repo::keysdb;
 use tributary_repo::place_in_tree::{Expected, PlaceError, Placed, Removed, WorkTree};
 use tributary_repo::stat::FileStat;
 
 use super::rounds::{Act, Task};
+use crate::state::repositories::Repositories;
 
 /// What became of a task.
 pub(super) enum Done {
@@ -42,7 +44,7 @@ pub(super) fn act(
                 Err(error) => Done::Failed(error),
             };
         }
-        Act::Move { from, known, executable } => {
+        Act::Move { from, known, executable, .. } => {
             work.rename_known(from, path, *known).and_then(|placed| match placed {
                 Placed::Done(stat) if stat.is_executable() != *executable => {
                     work.set_executable(path, *executable, stat)
@@ -50,7 +52,7 @@ pub(super) fn act(
                 other => Ok(other),
             })
         }
-        Act::File { object, executable } => work.place_file(path, object, *executable, expected),
+        Act::File { object, executable, .. } => work.place_file(path, object, *executable, expected),
         Act::Bytes { content, executable } => work.place_bytes(path, content, *executable, expected),
         Act::Link { target } => work.place_link(path, target, expected),
     };
@@ -60,5 +62,24 @@ pub(super) fn act(
         Ok(Placed::InTheWay { .. }) => Done::InTheWay,
         Err(PlaceError::NameNotPossible(_)) => Done::NotPossible,
         Err(error) => Done::Failed(error),
+    }
+}
+
+/// Tells git-annex which files keep their key under a name that has another extension; else it would take them in anew as
+/// soon as git reads them again.
+pub(super) fn tell_git_annex(repositories: &Repositories, placed: &[(Done, Task)]) {
+    let files: Vec<_> = placed
+        .iter()
+        .filter_map(|(done, task)| match (done, &task.act) {
+            (Done::Placed(stat), Act::File { key, .. } | Act::Move { key, .. }) => {
+                Some((task.standing.path.clone(), key.clone(), *stat))
+            }
+            _ => None,
+        })
+        .collect();
+    match repositories.with(|repo| keysdb::record_renamed(repo, &files)) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::info!(%error, "git-annex is not told of renamed files"),
+        Err(error) => tracing::info!(%error, "git-annex is not told of renamed files"),
     }
 }

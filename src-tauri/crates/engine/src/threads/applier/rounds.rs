@@ -34,11 +34,13 @@ pub(super) enum Pass {
 pub(super) enum Act {
     /// Place a copy of this object.
     File {
+        key: Key,
         object: PathBuf,
         executable: bool,
     },
     /// The same content stands at a path that is to be removed: move it.
     Move {
+        key: Key,
         from: TreePath,
         known: FileStat,
         executable: bool,
@@ -141,8 +143,8 @@ pub(super) fn next_round(desk: &mut Desk, pass: Pass, walk: &mut Walk) -> Result
                     let object =
                         if standing.key.as_ref() == Some(&key) { object } else { store.locate(&key) };
                     match (leaving, object) {
-                        (Some((from, known)), _) => Act::Move { from, known, executable },
-                        (None, Some(object)) => Act::File { object, executable },
+                        (Some((from, known)), _) => Act::Move { key, from, known, executable },
+                        (None, Some(object)) => Act::File { key, object, executable },
                         // Its content is not here.
                         (None, None) => continue,
                     }

@@ -5,12 +5,12 @@ use std::io::Read;
 use tributary_formats::key::Key;
 use tributary_formats::pointer::{self, MAX_POINTER_SIZE, Pointer};
 use tributary_formats::tree_path::TreePath;
-use tributary_repo::Repository;
 use tributary_repo::annex_branch::ReadError;
 use tributary_repo::large_files::{AddRules, Candidate};
 use tributary_repo::stat::FileStat;
 use tributary_repo::store::IngestError;
 use tributary_repo::tree::EntryMode;
+use tributary_repo::{Repository, keysdb};
 
 use super::survey::{Moved, Survey, identity};
 
@@ -97,6 +97,7 @@ pub(super) fn take_in(repo: &Repository, survey: &Survey) -> Result<Taken, TakeI
     // Before a commit names them; off the desk, so that nobody waits for the disk there.
     let keys: Vec<_> = taken.entries.iter().filter_map(TakenIn::stored_now).collect();
     store.make_durable(keys.into_iter()).map_err(TakeInError::Durable)?;
+    tell_git_annex(repo, &taken);
     for (path, stat) in &survey.links {
         match work.read_link(path) {
             Ok(target) => {
@@ -124,6 +125,21 @@ pub(crate) enum TakeInError {
     /// What was stored cannot be made durable.
     #[error("the disk failed to keep what was written")]
     Durable(#[source] std::io::Error),
+}
+
+/// Tells git-annex which files keep their key under a name that has another extension; else it would take them in anew as
+/// soon as git reads them again.
+fn tell_git_annex(repo: &Repository, taken: &Taken) {
+    let renamed = taken.entries.iter().filter(|item| item.moved_from.is_some());
+    let files: Vec<_> = renamed
+        .filter_map(|item| match &item.becomes {
+            Becomes::Annexed { key, .. } => Some((item.path.clone(), key.clone(), item.stat)),
+            _ => None,
+        })
+        .collect();
+    if let Err(error) = keysdb::record_renamed(repo, &files) {
+        tracing::info!(%error, "git-annex is not told of renamed files");
+    }
 }
 
 fn link(path: &TreePath, target: Vec<u8>) -> Becomes {
