@@ -342,7 +342,12 @@ fn contents_travel_over_ssh() {
         let cancel = Cancel::new();
         let url = ssh_url(&git, &dir);
         assert_eq!(discover(&git, &url, &cancel).unwrap(), Discovered::Annexed(server.clone()));
-        assert_eq!(discover(&git, &ssh_url(&git, &plain), &cancel).unwrap(), Discovered::NoUuid);
+        let plain_url = ssh_url(&git, &plain);
+        assert_eq!(discover(&git, &plain_url, &cancel).unwrap(), Discovered::NoUuid);
+        annex.git(&dir, ["push", "-q", plain.to_str().unwrap(), "git-annex"]);
+        assert_eq!(discover(&git, &plain_url, &cancel).unwrap(), Discovered::NoUuid);
+        let config = annex.git(&plain, ["config", "--list"]);
+        assert!(!config.contains("annex.uuid"), "asking initialises nothing: {config}");
 
         let ours = RepoUuid::parse("11111111-2222-3333-4444-555555555555").unwrap();
         let (file, key) = source(annex.sandbox(), "f", &bytes(10_000));

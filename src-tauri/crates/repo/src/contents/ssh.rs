@@ -13,7 +13,7 @@ use crate::cancel::{Cancel, KillOnCancel, no_meter};
 use crate::remote::{RemoteError, SshUrl};
 use crate::transport::process;
 
-/// What `git-annex-shell configlist` says of a repository.
+/// What `git-annex-shell` says of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Discovered {
     /// It holds contents under this UUID.
@@ -32,25 +32,39 @@ pub struct SshContents {
     kill: Option<KillOnCancel>,
 }
 
+/// A UUID that no repository has: the last of all (RFC 9562, section 5.10).
+const NOBODY: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
 /// Asks the server which repository is at the path. Honours GIT_SSH, GIT_SSH_COMMAND and core.sshCommand.
+///
+/// Nothing is initialised there. `configlist`, which is made for this question, does that to a repository without a UUID
+/// as soon as a git-annex branch was pushed to it; `GIT_ANNEX_SHELL_READONLY` would prevent it, but cannot be set through
+/// a forced command. So a connection for contents is asked for, to a repository that does not exist: git-annex-shell
+/// refuses it before it does anything, and says which repository it found. Source: git-annex 10.20230126 and 10.20261026,
+/// tried.
 pub fn discover(git: &git2::Repository, url: &SshUrl, cancel: &Cancel) -> Result<Discovered, ContentsError> {
-    let mut command = ssh_command(git, url, &format!("git-annex-shell 'configlist' {}", quoted(&url.path)));
+    let mut command = ssh_command(git, url, &p2pstdio(url, NOBODY, NOBODY));
     let ended = process::run(&mut command, &no_meter, cancel).map_err(from_process)?;
-    if !ended.success {
-        let missing = ["git-annex-shell: not found", "git-annex-shell: command not found"];
-        if ended.code == Some(NOT_FOUND) || missing.iter().any(|words| ended.stderr.contains(words)) {
-            return Ok(Discovered::NoShell);
-        }
-        return Err(from_process(process::classify(&url.host, &ended.stderr)));
+    if let Some(found) = found_instead(&ended.stderr) {
+        return match found.strip_prefix("UUID ") {
+            None => Ok(Discovered::NoUuid),
+            Some(uuid) => RepoUuid::parse(uuid)
+                .map(Discovered::Annexed)
+                .map_err(|cause| ContentsError::Protocol { said: format!("annex.uuid: {cause}") }),
+        };
     }
-    let output = String::from_utf8_lossy(&ended.stdout);
-    let uuid = output.lines().find_map(|line| line.strip_prefix("annex.uuid="));
-    Ok(match uuid.map(str::trim) {
-        None | Some("") => Discovered::NoUuid,
-        Some(uuid) => Discovered::Annexed(
-            RepoUuid::parse(uuid)
-                .map_err(|cause| ContentsError::Protocol { said: format!("annex.uuid: {cause}") })?,
-        ),
+    let missing = ["git-annex-shell: not found", "git-annex-shell: command not found"];
+    if ended.code == Some(NOT_FOUND) || missing.iter().any(|words| ended.stderr.contains(words)) {
+        return Ok(Discovered::NoShell);
+    }
+    Err(from_process(process::classify(&url.host, &ended.stderr)))
+}
+
+/// What git-annex-shell found in place of the repository that does not exist: `UUID …`, or that it is not initialised.
+fn found_instead(stderr: &str) -> Option<&str> {
+    stderr.lines().find_map(|line| {
+        let (_, refused) = line.split_once("expected repository UUID ")?;
+        Some(refused.strip_prefix(NOBODY)?.strip_prefix(" but found ")?.trim())
     })
 }
 
@@ -66,13 +80,7 @@ impl SshContents {
         expected: &RepoUuid,
         cancel: &Cancel,
     ) -> Result<SshContents, ContentsError> {
-        let remote = format!(
-            "git-annex-shell 'p2pstdio' {} {} --uuid {}",
-            quoted(&url.path),
-            quoted(here.as_str()),
-            quoted(expected.as_str())
-        );
-        let mut command = ssh_command(git, url, &remote);
+        let mut command = ssh_command(git, url, &p2pstdio(url, here.as_str(), expected.as_str()));
         // What it says on stderr is for the log of whoever started us: a pipe that nobody reads would fill up.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let (mut child, kill) = process::spawn(&mut command, cancel).map_err(ContentsError::Local)?;
@@ -140,6 +148,12 @@ fn ssh_command(git: &git2::Repository, url: &SshUrl, remote_command: &str) -> Co
     command.arg(&url.host).arg(remote_command);
     process::ask_nothing(&mut command, git);
     command
+}
+
+/// The command that serves contents to `here` if the repository is the one expected.
+fn p2pstdio(url: &SshUrl, here: &str, expected: &str) -> String {
+    let (path, here, expected) = (quoted(&url.path), quoted(here), quoted(expected));
+    format!("git-annex-shell 'p2pstdio' {path} {here} --uuid {expected}")
 }
 
 /// One word for the server's shell.
