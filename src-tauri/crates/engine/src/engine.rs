@@ -21,10 +21,12 @@ use crate::socket;
 use crate::state::board::Board;
 use crate::state::desk::DeskError;
 use crate::state::folders::Folders;
+use crate::state::peers::{Peers, PeersError};
 use crate::state::problems::{self, problem};
 use crate::threads::account::{self, AccountAsk, AccountThread};
 use crate::threads::committer::chain;
 use crate::threads::network_watcher::{self, NetworkWatcher};
+use crate::tunnel::{self, Patience, Tunnels};
 
 /// First and longest pause before a folder that could not start, or whose threads failed, is started again.
 const RESTART_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(300));
@@ -41,6 +43,7 @@ pub struct Engine {
     pub(crate) config: Mutex<Config>,
     pub(crate) board: Arc<Board>,
     pub(crate) folders: Folders,
+    pub(crate) tunnels: Tunnels,
     pub(crate) account: mpsc::UnboundedSender<AccountAsk>,
     pub(crate) facts: EngineFactSender,
     /// What watches over each configured folder: cancelled when it is removed.
@@ -72,6 +75,26 @@ pub enum EngineError {
     /// The configuration cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Who is paired cannot be read.
+    #[error(transparent)]
+    Peers(#[from] PeersError),
+}
+
+/// Reads who is paired. A damaged book is put aside, so that nobody in it is let in and it can be looked at.
+fn peers(home: &Home, board: &Board) -> Result<Peers, EngineError> {
+    let file = home.peers_file();
+    match Peers::load(&file) {
+        Err(error @ PeersError::Damaged { .. }) => {
+            let aside = file.with_extension("damaged");
+            std::fs::rename(&file, &aside)
+                .map_err(|source| EngineError::Io { what: "the list of paired computers", source })?;
+            let sentence = format!("{}. It was put aside as {}.", chain(&error), aside.display());
+            let hint = "Pair your computers again; nothing in your folders was touched.";
+            board.raise(problem(ProblemCode::Internal, "peers", sentence, hint));
+            Ok(Peers::load(&file)?)
+        }
+        loaded => Ok(loaded?),
+    }
 }
 
 impl Engine {
@@ -101,19 +124,25 @@ impl Engine {
             let hint = "Add your folders again; nothing in them was touched.";
             board.raise(problem(ProblemCode::Internal, "configuration", damaged, hint));
         }
+        let stop = CancellationToken::new();
+        let peers = peers(&home, &board)?;
+        let tunnels = Tunnels::new(peers.clone(), Patience::default(), stop.clone());
+        tunnels.register();
         let folders = Folders::default();
         let (account, asks) = mpsc::unbounded_channel();
         let (facts, told) = mpsc::unbounded_channel();
         let (proven, proofs) = mpsc::unbounded_channel();
-        let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let thread = AccountThread {
             asks,
             folders: folders.clone(),
             board: board.clone(),
             state_file: home.state_dir().join("hints.json"),
+            peers: peers.clone(),
+            tunnels: tunnels.clone(),
             proven,
         };
+        tasks.spawn(tunnel::keep_to_the_book(tunnels.clone()));
         tasks.spawn(account::run(thread, stop.clone()));
         let network = NetworkWatcher { account: account.clone(), folders: folders.clone() };
         tasks.spawn(network_watcher::run(network, stop.clone()));
@@ -122,6 +151,7 @@ impl Engine {
             config: Mutex::new(config.clone()),
             board,
             folders,
+            tunnels,
             account,
             facts,
             watched: Mutex::default(),
@@ -205,7 +235,15 @@ impl Engine {
             let Some(config) = config else { return };
             let start =
                 Start { paused: pause_of(config.pause, now()), first_sync_done: config.first_sync_done };
-            match roll::start_folder(&path, start, self.board.clone(), self.facts.clone()).await {
+            match roll::start_folder(
+                &path,
+                start,
+                self.tunnels.clone(),
+                self.board.clone(),
+                self.facts.clone(),
+            )
+            .await
+            {
                 Ok(folder) => {
                     let folder = Arc::new(folder);
                     self.folders.insert(folder.clone());

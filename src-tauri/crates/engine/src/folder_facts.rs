@@ -8,6 +8,7 @@ use tributary_planner::Input;
 use tributary_status::{Direction, HeldAnswer, Problem, ProblemCode, Reply};
 
 use crate::state::problems::Deed;
+use crate::tunnel::Pushed;
 
 /// Something a thread found or did, or a person wants of this folder.
 #[derive(Debug)]
@@ -96,6 +97,8 @@ pub(crate) enum Ask {
     Keep(KeepAsk, oneshot::Sender<Reply>),
     /// An announcement was taken by the server, or not.
     Announced(bool),
+    /// A paired device pushed to this repository.
+    PushedTo(Pushed),
 }
 
 /// Whether to keep content here.

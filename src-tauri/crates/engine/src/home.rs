@@ -90,6 +90,12 @@ impl Home {
         self.config.join("secrets.json")
     }
 
+    /// Which devices are paired with this one (0600).
+    #[must_use]
+    pub fn peers_file(&self) -> PathBuf {
+        self.config.join("peers.json")
+    }
+
     /// What the program remembers and may lose: hint counters, window places.
     #[must_use]
     pub fn state_dir(&self) -> &Path {

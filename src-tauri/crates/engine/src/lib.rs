@@ -20,9 +20,10 @@ pub mod home;
 pub mod host;
 mod roll;
 pub mod secrets;
-mod socket;
+pub mod socket;
 pub mod state;
 mod threads;
+mod tunnel;
 
 pub use engine::Engine;
 pub use home::Home;

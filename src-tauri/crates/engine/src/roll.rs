@@ -35,12 +35,14 @@ use crate::threads::fetcher::Fetcher;
 use crate::threads::housekeeper::{self, Housekeeper};
 use crate::threads::merger::merge::Merge;
 use crate::threads::merger::{self, Merger};
+use crate::threads::peer_places::{self, PeerPlaces};
 use crate::threads::place_watcher::{self, PlaceWatcher};
 use crate::threads::pusher::Pusher;
 use crate::threads::recorder::Recorder;
 use crate::threads::sentry::{self, Sentry};
 use crate::threads::transferrer::Transferrer;
 use crate::threads::watcher::{self, Watcher};
+use crate::tunnel::Tunnels;
 
 /// Why a folder does not run.
 #[derive(Debug, thiserror::Error)]
@@ -65,11 +67,12 @@ pub(crate) struct Start {
 pub(crate) async fn start_folder(
     path: &Path,
     start: Start,
+    tunnels: Tunnels,
     board: Arc<Board>,
     engine: EngineFactSender,
 ) -> Result<Folder, StartError> {
     let path = path.to_owned();
-    let places = Places::default();
+    let places = Places::reaching(tunnels.clone());
     let (top, table) = (path.clone(), places.clone());
     let (desk, uuid, description, git_dir) = tokio::task::spawn_blocking(move || {
         let desk = Desk::open(&top)?;
@@ -185,6 +188,12 @@ pub(crate) async fn start_folder(
         scans: scan_requests,
     };
     spawn.thread("watcher", watcher::run(watcher, stop.clone()));
+    let peer_places = PeerPlaces {
+        peers: tunnels.peers().clone(),
+        repositories: repositories.clone(),
+        facts: facts.clone(),
+    };
+    spawn.thread("peer places", peer_places::run(peer_places, stop.clone()));
     spawn.thread("place watcher", place_watcher::run(place_watcher, stop.clone()));
     Ok(Folder { path, desk, repositories, first, facts, stop, cancel, tasks })
 }

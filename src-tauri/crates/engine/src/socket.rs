@@ -13,9 +13,10 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tributary_status::{MAX_LINE, Request, Response};
+use tributary_status::{Failure, MAX_LINE, Reply, Request, Response};
 
 use crate::engine::Engine;
+use crate::tunnel::by_hand;
 
 /// Answers that may wait for a slow client before its requests are read more slowly.
 const OUTBOX: usize = 64;
@@ -24,7 +25,7 @@ const OUTBOX: usize = 64;
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub fn bind(path: &Path) -> io::Result<UnixListener> {
+pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -35,7 +36,7 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Serves clients until told to stop.
-pub async fn serve(listener: UnixListener, engine: Arc<Engine>, stop: CancellationToken) {
+pub(crate) async fn serve(listener: UnixListener, engine: Arc<Engine>, stop: CancellationToken) {
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, _)) => {
@@ -57,14 +58,27 @@ pub async fn serve(listener: UnixListener, engine: Arc<Engine>, stop: Cancellati
 
 async fn attend(stream: UnixStream, engine: Arc<Engine>, stop: CancellationToken) -> io::Result<()> {
     let (read, write) = stream.into_split();
-    let (outbox, answers) = mpsc::channel(OUTBOX);
-    let writer = tokio::spawn(write_answers(write, answers));
     let mut lines = BufReader::new(read);
     let gone = stop.child_token();
+    let Some(first) = gone.run_until_cancelled(read_line(&mut lines)).await.transpose()?.flatten() else {
+        return Ok(());
+    };
+    if let Request::Tunnel { id, url, push } = serde_json::from_slice(&first).map_err(io::Error::from)? {
+        return by_hand::connect(&engine, lines, write, id, &url, push).await;
+    }
+    let mut first = Some(first);
+    let (outbox, answers) = mpsc::channel(OUTBOX);
+    let writer = tokio::spawn(write_answers(write, answers));
     // Commands such as `wait` take long; they end when their client hangs up.
     let hang_up = gone.clone().drop_guard();
-    while let Some(line) = gone.run_until_cancelled(read_line(&mut lines)).await {
-        let Some(line) = line? else { break };
+    loop {
+        let line = match first.take() {
+            Some(first) => first,
+            None => match gone.run_until_cancelled(read_line(&mut lines)).await.transpose()?.flatten() {
+                Some(line) => line,
+                None => break,
+            },
+        };
         let request = serde_json::from_slice(&line).map_err(io::Error::from)?;
         let (engine, outbox, gone) = (engine.clone(), outbox.clone(), gone.clone());
         tokio::spawn(async move {
@@ -75,6 +89,14 @@ async fn attend(stream: UnixStream, engine: Arc<Engine>, stop: CancellationToken
                     }
                 }
                 Request::Subscribe { .. } => forward_events(&engine, &outbox, &gone).await,
+                Request::Tunnel { id, .. } => {
+                    let failure = Failure {
+                        code: None,
+                        sentence: "A tunnel needs a connection of its own.".into(),
+                        hint: String::new(),
+                    };
+                    outbox.send(Response::Reply { id, reply: Reply::Failed { failure } }).await.ok();
+                }
             }
         });
     }
@@ -144,7 +166,10 @@ pub(crate) async fn read_line(lines: &mut (impl AsyncBufRead + Unpin)) -> io::Re
 /// A name for a socket that fits in an address: 107 bytes are all that the system takes, and folders nest deeper.
 ///
 /// A long path is reached through an open handle on its folder.
-pub(crate) fn reachable(path: &Path) -> io::Result<ReachablePath> {
+///
+/// # Errors
+/// When the folder cannot be opened.
+pub fn reachable(path: &Path) -> io::Result<ReachablePath> {
     const LONGEST: usize = 107;
     if path.as_os_str().len() <= LONGEST {
         return Ok(ReachablePath { path: path.into(), _folder: None });
@@ -157,13 +182,16 @@ pub(crate) fn reachable(path: &Path) -> io::Result<ReachablePath> {
 }
 
 /// A path together with the handle that makes it mean something.
-pub(crate) struct ReachablePath {
+#[derive(Debug)]
+pub struct ReachablePath {
     path: std::path::PathBuf,
     _folder: Option<std::fs::File>,
 }
 
 impl ReachablePath {
-    pub(crate) fn path(&self) -> &Path {
+    /// The name.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }

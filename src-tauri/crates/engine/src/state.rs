@@ -6,6 +6,7 @@ pub mod changes;
 pub(crate) mod commit_first;
 pub mod deletions;
 pub mod desk;
+pub(crate) mod device_keys;
 pub mod facts;
 pub(crate) mod folders;
 pub mod ledger;

@@ -85,6 +85,14 @@ impl Exchange {
         self.has = None;
     }
 
+    /// The place gave us these tips by itself. What is under way ends with a newer truth.
+    pub(crate) fn holds(&mut self, heads: Heads, ours: Heads) {
+        if self.busy.is_none() {
+            self.has = Some(heads);
+            self.own_news &= heads != ours;
+        }
+    }
+
     /// What to start now, if anything; it counts as started.
     pub(crate) fn start(&mut self, at: Circumstances<'_>, round: Round) -> Option<Step> {
         if self.busy.is_some() {

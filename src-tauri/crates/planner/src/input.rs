@@ -49,6 +49,13 @@ pub enum Input {
         /// How it ended.
         result: PushResult,
     },
+    /// "This place gave us these tips by itself, so it holds them."
+    PlaceHolds {
+        /// The place.
+        place: PlaceId,
+        /// What it holds.
+        heads: Heads,
+    },
     /// "The transfer of this key ended."
     TransferEnded {
         /// The other end.

@@ -101,6 +101,29 @@ pub fn push_specs_to_folder(branch: &str) -> Vec<PushSpec> {
     vec![push_spec_when_refused(branch), spec(ANNEX, ANNEX, false)]
 }
 
+/// Takes note of what a remote pushed to this repository, as full names of our refs and commits, in its remote-tracking
+/// refs: it has that. Returns what it has of our branch and of git-annex's, as far as we know.
+pub fn note_pushed_by(
+    git: &git2::Repository,
+    remote: &str,
+    moved: &[(String, Oid)],
+) -> Result<(Option<Oid>, Option<Oid>), RefError> {
+    let head = refs::head(git)?.name;
+    let branch = head.strip_prefix("refs/heads/").unwrap_or(&head);
+    let at = |name: &str| format!("refs/remotes/{remote}/{name}");
+    for (name, commit) in moved {
+        let short = name.strip_prefix("refs/heads/").unwrap_or(name);
+        // What it left for us under `synced/` is its own branch.
+        let own = short.strip_prefix("synced/").unwrap_or(short);
+        if own == branch || own == ANNEX {
+            let name = at(own);
+            let known = git.reference(&name, *commit, true, "pushed here by it");
+            known.map_err(|source| RefError::Refused { name, source })?;
+        }
+    }
+    Ok((refs::target(git, &at(branch))?, refs::target(git, &at(ANNEX))?))
+}
+
 fn spec(local: &str, remote: &str, force: bool) -> PushSpec {
     PushSpec { local: format!("refs/heads/{local}"), remote: format!("refs/heads/{remote}"), force }
 }

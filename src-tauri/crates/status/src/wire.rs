@@ -26,6 +26,16 @@ pub enum Request {
         /// Chosen by the client, repeated in the answer.
         id: u64,
     },
+    /// Connect me with git on a paired device. Only as the first request; behind a good answer the connection is git's,
+    /// byte for byte, in both directions.
+    Tunnel {
+        /// Chosen by the client, repeated in the answer.
+        id: u64,
+        /// `xmpp::ACCOUNT/REPOSITORY`.
+        url: String,
+        /// To push there; to fetch from there when it is false.
+        push: bool,
+    },
 }
 
 /// What the engine says.

@@ -163,6 +163,12 @@ impl Peers {
         self.changed.send_modify(|number| *number += 1);
     }
 
+    /// Whose peers these are now; nobody's, while no account is logged in.
+    #[must_use]
+    pub fn account(&self) -> Option<BareJid> {
+        self.lock().account.clone()
+    }
+
     /// Counts the changes.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
+use tokio::sync::watch;
 use tributary_formats::logs::remote::RemoteConfig;
 use tributary_formats::logs::uuid_log::UuidLog;
 use tributary_formats::uuid::RepoUuid;
@@ -15,6 +16,9 @@ use tributary_repo::Repository;
 use tributary_repo::annex_branch::ReadError;
 use tributary_repo::remote::{GitRemote, RemoteKind};
 use tributary_status::PlaceKind;
+
+use crate::tunnel::Tunnels;
+use crate::tunnel::address::Address;
 
 /// One other place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +99,15 @@ impl PlaceRow {
         }
     }
 
+    /// The repository on a paired device that it is, if it is one.
+    #[must_use]
+    pub(crate) fn peer(&self) -> Option<Address> {
+        match &self.reach {
+            Reach::Git(GitRemote { kind: RemoteKind::Stream { .. }, url, .. }) => Address::parse(url),
+            _ => None,
+        }
+    }
+
     /// As the planner sees it.
     #[must_use]
     pub fn for_planner(&self) -> Place {
@@ -125,8 +138,12 @@ fn without_password(url: &str) -> String {
 pub type Rows = Arc<Vec<PlaceRow>>;
 
 /// The places of one folder, shared by its threads.
-#[derive(Debug, Clone, Default)]
-pub struct Places(Arc<RwLock<Table>>);
+#[derive(Clone, Default)]
+pub struct Places {
+    table: Arc<RwLock<Table>>,
+    /// The way to paired devices; none in a folder that does not run yet.
+    tunnels: Option<Tunnels>,
+}
 
 #[derive(Debug, Default)]
 struct Table {
@@ -135,10 +152,25 @@ struct Table {
 }
 
 impl Places {
+    /// Places of which some are on paired devices.
+    pub(crate) fn reaching(tunnels: Tunnels) -> Self {
+        Self { tunnels: Some(tunnels), ..Self::default() }
+    }
+
+    /// Whether the device with this place is online: a number that differs each time it came.
+    pub(crate) fn peer_is_there(&self, row: &PlaceRow) -> Option<u64> {
+        self.tunnels.as_ref()?.is_there(&row.peer()?.url())
+    }
+
+    /// Counts what changed of which devices are online. Never changes where there are none.
+    pub(crate) fn presence_changes(&self) -> Option<watch::Receiver<u64>> {
+        Some(self.tunnels.as_ref()?.presence_changes())
+    }
+
     /// The places, as they were read last.
     #[must_use]
     pub fn rows(&self) -> Rows {
-        self.0.read().expect("no writer panics").rows.clone()
+        self.table.read().expect("no writer panics").rows.clone()
     }
 
     /// The place of this number.
@@ -153,7 +185,7 @@ impl Places {
     /// When configuration or remote.log cannot be read.
     pub fn read(&self, repo: &Repository) -> Result<(Rows, Rows), PlacesError> {
         let found = read_rows(repo)?;
-        let mut table = self.0.write().expect("no writer panics");
+        let mut table = self.table.write().expect("no writer panics");
         let mut rows = Vec::new();
         for mut row in found {
             let next = PlaceId(u32::try_from(table.numbers.len()).expect("few remotes"));

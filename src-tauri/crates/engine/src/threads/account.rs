@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tributary_status::{AccountState, Problem, ProblemAction, ProblemCode};
 use tributary_xmpp::account::{Account, Secret};
+use tributary_xmpp::device::DeviceKeys;
 use tributary_xmpp::hints::{self, Counter, DeviceState, FolderState, ReceivedState};
 use tributary_xmpp::login::LoginCause;
 use tributary_xmpp::session::{self, ConnectionState, Session, SessionEvent, Timeouts};
@@ -25,9 +26,12 @@ use crate::config::write_private;
 use crate::folder_facts::Ask;
 use crate::secrets::{Password, SecretError, SecretStore};
 use crate::state::board::Board;
+use crate::state::device_keys::device_keys;
 use crate::state::folders::Folders;
+use crate::state::peers::Peers;
 use crate::state::problems::problem;
 use crate::threads::account::strangers::Strangers;
+use crate::tunnel::{Door, Tunnels};
 
 /// First and longest pause before the keyring is asked again.
 const KEYRING_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
@@ -49,8 +53,8 @@ const CONNECTION_PROBLEMS: [ProblemCode; 4] = [
 
 /// What the account thread is told.
 pub(crate) enum AccountAsk {
-    /// Stay logged in as this account.
-    LogIn(Box<Account>, Password),
+    /// Stay logged in as this account, on a device with these keys.
+    LogIn(Box<Account>, Password, Arc<DeviceKeys>),
     /// Stay logged in as this account; its password is in the store.
     LogInKept(Box<Account>, SecretStore),
     /// Leave, and forget the account.
@@ -72,6 +76,8 @@ pub(crate) struct AccountThread {
     pub(crate) board: Arc<Board>,
     /// Where the counters are kept.
     pub(crate) state_file: PathBuf,
+    pub(crate) peers: Peers,
+    pub(crate) tunnels: Tunnels,
     /// Tells which login mechanism was proven, so that a weaker one is refused from now on.
     pub(crate) proven: mpsc::UnboundedSender<String>,
 }
@@ -138,10 +144,10 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
             () = stop.cancelled() => break,
             ask = thread.asks.recv() => match ask {
                 None => break,
-                Some(AccountAsk::LogIn(account, password)) => {
+                Some(AccountAsk::LogIn(account, password, keys)) => {
                     waiting = None;
                     thread.log_out(&mut online, &mut peers).await;
-                    online = Some(thread.log_in(account, &password));
+                    online = Some(thread.log_in(account, &password, keys));
                 }
                 Some(AccountAsk::LogInKept(account, store)) => waiting = Some((account, store, Duration::ZERO)),
                 Some(AccountAsk::LogOut) => {
@@ -190,7 +196,7 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
                 if let Some((account, store, pause)) = waiting.take() {
                     let asked = thread.kept_password(&account, &store);
                     match stop.run_until_cancelled(asked).await.flatten() {
-                        Some(password) => online = Some(thread.log_in(account, &password)),
+                        Some((password, keys)) => online = Some(thread.log_in(account, &password, keys)),
                         None => {
                             let next = (pause * 2).clamp(KEYRING_PAUSE.0, KEYRING_PAUSE.1);
                             waiting = Some((account, store, next));
@@ -207,17 +213,21 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
 }
 
 impl AccountThread {
-    fn log_in(&self, account: Box<Account>, password: &Password) -> Online {
+    fn log_in(&self, account: Box<Account>, password: &Password, keys: Arc<DeviceKeys>) -> Online {
         self.board.clear(ProblemCode::PasswordRefused);
         self.show(&account, AccountState::Connecting, "Connecting.", 0);
         let secret = Secret::new(password.expose().to_owned());
         let (session, events) = session::start((*account).clone(), secret, Timeouts::default());
+        self.peers.log_in(Some(account.jid.clone()));
+        self.tunnels.log_in(session.bytestreams(), keys, Door::to(self.folders.clone()));
         Online { account, session, events, ask_again: None }
     }
 
     async fn log_out(&self, online: &mut Option<Online>, peers: &mut BTreeMap<String, ()>) {
         peers.clear();
         if let Some(online) = online.take() {
+            self.tunnels.log_out();
+            self.peers.log_in(None);
             online.session.stop().await;
             self.folders.tell_all(|| Ask::Channel(false));
         }
@@ -232,11 +242,21 @@ impl AccountThread {
             .for_each(|code| self.board.clear(code));
     }
 
-    async fn kept_password(&self, account: &Account, store: &SecretStore) -> Option<Password> {
-        match store.get(account.jid.as_str()).await {
-            Ok(Some(password)) => {
+    /// The account's password and this device's keys, as they are kept.
+    async fn kept_password(
+        &self,
+        account: &Account,
+        store: &SecretStore,
+    ) -> Option<(Password, Arc<DeviceKeys>)> {
+        let kept = match store.get(account.jid.as_str()).await {
+            Ok(Some(password)) => device_keys(store).await.map(|keys| Some((password, keys))),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match kept {
+            Ok(Some(kept)) => {
                 self.board.clear(ProblemCode::KeyringUnavailable);
-                Some(password)
+                Some(kept)
             }
             Ok(None) => {
                 let sentence =
@@ -283,13 +303,15 @@ impl AccountThread {
             SessionEvent::Proven(mechanism) => {
                 self.proven.send(mechanism.name().to_owned()).ok();
             }
-            SessionEvent::FreshSession { .. } => {
+            SessionEvent::FreshSession { bound } => {
+                self.tunnels.fresh_session(bound);
                 peers.clear();
                 counters.next(&self.state_file);
                 online.session.publish(counters.state(states));
                 self.folders.tell_all(|| Ask::Channel(true));
             }
-            SessionEvent::PeerPresence { device, online: there, .. } => {
+            SessionEvent::PeerPresence { jid, device, online: there } => {
+                self.tunnels.presence(device, &jid, there);
                 if there {
                     peers.insert(device.to_string(), ());
                 } else {

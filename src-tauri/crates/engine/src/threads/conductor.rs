@@ -18,8 +18,9 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tributary_planner::{Channel, Config, Direction, Effect, Input, Origin, Planner, Round, Why};
+use tributary_planner::{Channel, Config, Direction, Effect, Heads, Input, Origin, Planner, Round, Why};
 use tributary_repo::index::IndexError;
+use tributary_repo::sync_branches;
 use tributary_status::{Event, Failure, HeldAnswer, Problem, ProblemAction, ProblemCode, Reply};
 use tributary_xmpp::hints;
 
@@ -40,6 +41,7 @@ use crate::threads::fetcher::Fetcher;
 use crate::threads::pusher::Pusher;
 use crate::threads::recorder::Recorder;
 use crate::threads::transferrer::Transferrer;
+use crate::tunnel::Pushed;
 
 /// The git index is written at most this often, off the way of a change.
 const INDEX_PAUSE: Duration = Duration::from_secs(1);
@@ -322,10 +324,35 @@ impl Conductor {
                 }
             }
             Ask::Announced(ok) => self.plan(mind, vec![Input::AnnounceEnded { ok }]),
+            Ask::PushedTo(pushed) => self.pushed_to(&pushed, mind).await,
             Ask::Held(answer, reply) => {
                 reply.send(self.held(answer, mind).await).ok();
             }
             Ask::Keep(wish, reply) => self.keep(wish, reply).await,
+        }
+    }
+
+    /// Whoever pushed here has what it pushed: that need not be offered to it.
+    async fn pushed_to(&self, pushed: &Pushed, mind: &mut Mind) {
+        let rows = self.places.rows();
+        let Some(row) = rows.iter().find(|row| row.peer().is_some_and(|peer| peer.repository == pushed.by))
+        else {
+            return;
+        };
+        let (name, moved) = (row.name.clone(), pushed.moved.clone());
+        let repositories = self.repositories.clone();
+        let noted = tokio::task::spawn_blocking(move || {
+            repositories.with(|repo| sync_branches::note_pushed_by(repo.git(), &name, &moved))
+        });
+        match noted.await.expect("noting refs does not panic") {
+            Ok(Ok((Some(branch), Some(annex)))) => {
+                let holds = Heads { branch: facts::head(Some(branch)), annex: facts::head(Some(annex)) };
+                self.plan(mind, vec![Input::PlaceHolds { place: row.id, heads: holds }]);
+            }
+            // What it has is found out by the next look.
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(error = chain(&error), "what was pushed here is not noted"),
+            Err(error) => tracing::warn!(error = chain(&error), "what was pushed here is not noted"),
         }
     }
 
@@ -392,7 +419,10 @@ impl Conductor {
             Err(error) => self.desk_failed(mind, &error),
         }
         for row in now.iter() {
-            let there = row.local_path().is_none_or(std::path::Path::exists);
+            let there = match row.peer() {
+                Some(_) => self.places.peer_is_there(row).is_some(),
+                None => row.local_path().is_none_or(std::path::Path::exists),
+            };
             inputs.push(if there { Input::PlaceUp(row.id) } else { Input::PlaceDown(row.id) });
         }
         self.plan(mind, inputs);

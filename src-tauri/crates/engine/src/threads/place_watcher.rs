@@ -1,7 +1,7 @@
 //! Place watcher: sees places on this machine come and go: drives, mounts, folders that are renamed or exchanged.
 //!
 //! Waits for the system's word that the mount table changed, and looks again after growing pauses while a place is
-//! away; tells the planner what is there. Ends when told to stop. A place over the network is always tried: whether it
+//! away; and which paired devices are online; tells the planner what is there. Ends when told to stop. A place over the network is always tried: whether it
 //! answers is found out by asking it.
 
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -68,6 +69,7 @@ pub(crate) async fn run(watcher: PlaceWatcher, stop: CancellationToken) {
         .and_then(|file| AsyncFd::with_interest(file, Interest::PRIORITY | Interest::ERROR))
         .inspect_err(|error| tracing::info!(%error, "the mount table cannot be watched"))
         .ok();
+    let mut presence = watcher.places.presence_changes();
     let mut seen = Seen::default();
     let mut pause = THERE_PAUSE;
     while let Some(away) = stop.run_until_cancelled(watcher.look(&mut seen)).await {
@@ -79,6 +81,7 @@ pub(crate) async fn run(watcher: PlaceWatcher, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = mounted(mounts.as_ref()) => pause = THERE_PAUSE,
+            () = changed(presence.as_mut()) => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
@@ -94,8 +97,17 @@ async fn mounted(mounts: Option<&AsyncFd<File>>) {
     }
 }
 
+/// Ends when a paired device came or left.
+async fn changed(presence: Option<&mut watch::Receiver<u64>>) {
+    let Some(presence) = presence else { return std::future::pending().await };
+    if presence.changed().await.is_err() {
+        // Nobody is left to tell.
+        std::future::pending().await
+    }
+}
+
 impl PlaceWatcher {
-    /// Looks at every place on this machine and tells what changed. Returns how many are away.
+    /// Looks at every place on this machine, and at which devices are online, and tells what changed. Returns how many are away.
     async fn look(&self, seen: &mut Seen) -> usize {
         let rows = self.places.rows();
         let known = |id: &PlaceId| rows.iter().any(|row| row.id == *id);
@@ -108,6 +120,17 @@ impl PlaceWatcher {
                 Some(path) => {
                     let begin = || self.begin(row, path);
                     looks.push((row, seen.hanging.remove(&row.id).unwrap_or_else(begin)));
+                }
+                // A computer that is off is no fault. Each time that it comes it is looked at anew.
+                None if row.peer().is_some() => {
+                    let now = self.places.peer_is_there(row).map(|came| (came, 0));
+                    if seen.there.insert(row.id, now) != Some(now) {
+                        inputs.push(if now.is_some() {
+                            Input::PlaceUp(row.id)
+                        } else {
+                            Input::PlaceDown(row.id)
+                        });
+                    }
                 }
                 None if seen.there.insert(row.id, None).is_none() => inputs.push(Input::PlaceUp(row.id)),
                 None => {}

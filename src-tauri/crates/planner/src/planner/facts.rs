@@ -23,6 +23,11 @@ impl Planner {
             Input::Contents(facts) => self.learn(facts, now),
             Input::FetchEnded { place, result } => self.fetch_ended(place, result, now),
             Input::PushEnded { place, pushed, result } => self.push_ended(place, pushed, result, now),
+            Input::PlaceHolds { place, heads } => {
+                if let Some(known) = self.places.get_mut(&place) {
+                    known.exchange.holds(heads, self.heads);
+                }
+            }
             Input::TransferEnded { place, direction, key, result } => {
                 self.transfer_ended(Ended { place, direction, key, result }, now);
             }

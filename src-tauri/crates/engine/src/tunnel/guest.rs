@@ -1,0 +1,98 @@
+//! The guest: proves who it is, asks for a service of a repository on a paired device, and hands the stream to git.
+
+use std::io;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tributary_formats::uuid::RepoUuid;
+use tributary_repo::transport::{Service, Stream};
+use tributary_xmpp::account::FullJid;
+use tributary_xmpp::channel::{self, Binding, Carrier, ChannelError, Frame, Party};
+use tributary_xmpp::device::DeviceKeys;
+use tributary_xmpp::ibb::Bytestream;
+
+use super::Patience;
+use super::bridge::{self, Ends, refused};
+use super::request::Request;
+use crate::state::peers::Peer;
+
+/// Who asks whom.
+pub(super) struct Guest<'a> {
+    pub(super) own: &'a DeviceKeys,
+    pub(super) bound: FullJid,
+    pub(super) peer: &'a Peer,
+    pub(super) ours: RepoUuid,
+    pub(super) patience: Patience,
+}
+
+impl Guest<'_> {
+    /// Asks for a service over an in-band bytestream. See [`ask_over`](Self::ask_over).
+    pub(super) async fn ask(
+        self,
+        stream: Bytestream,
+        client: FullJid,
+        service: Service,
+        repository: RepoUuid,
+        cut: CancellationToken,
+    ) -> io::Result<(Stream, BoxFuture<'static, ()>)> {
+        let name = stream.name().to_owned();
+        self.ask_over(stream, name, client, Request { service, repository, own: self.ours.clone() }, cut)
+            .await
+    }
+
+    /// Asks for a service, and waits until the host has begun with it. What is returned besides the stream carries it,
+    /// and has to be run.
+    pub(super) async fn ask_over<S: AsyncRead + AsyncWrite + Send + 'static>(
+        &self,
+        stream: S,
+        name: String,
+        client: FullJid,
+        request: Request,
+        cut: CancellationToken,
+    ) -> io::Result<(Stream, BoxFuture<'static, ()>)> {
+        let binding = Binding {
+            carrier: Carrier::InBand,
+            stream: name,
+            initiator: Party { device: self.own.public().id(), address: self.bound.clone() },
+            responder: Party { device: self.peer.id(), address: client },
+        };
+        let patience = self.patience;
+        let agreed = async {
+            let limit = patience.handshake;
+            let (mut sender, mut receiver) =
+                channel::initiate(stream, self.own, &self.peer.keys, &binding, limit).await?;
+            sender.send(Frame::Request(request.encode())).await?;
+            sender.flush().await?;
+            // Git's services speak first.
+            let first = tokio::time::timeout(patience.silence, receiver.next());
+            let first = first.await.map_err(|_| ChannelError::Silent)??;
+            Ok::<_, ChannelError>((sender, receiver, first))
+        };
+        let agreed = tokio::select! {
+            agreed = agreed => agreed,
+            () = cut.cancelled() => Err(ChannelError::Cut),
+        };
+        let (sender, receiver, first) = agreed.map_err(failed)?;
+        let (Ends { reader, writer }, feed) = bridge::bridge();
+        match first {
+            Some(Frame::Data(piece)) => feed.begin_with(piece).await,
+            Some(Frame::Refused(why)) => return Err(refused(&why)),
+            _ => return Err(failed(ChannelError::Malformed)),
+        }
+        let end = cut.clone();
+        let carried = async move {
+            feed.carry(receiver, sender, patience.silence, &cut).await;
+        }
+        .boxed();
+        let cut = Arc::new(move || end.cancel());
+        Ok((Stream { reader: Box::new(reader), writer: Box::new(writer), cut }, carried))
+    }
+}
+
+/// Nobody but the other end can be at fault here, and later it may not be.
+fn failed(fault: ChannelError) -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, fault)
+}

@@ -1,0 +1,176 @@
+//! The host: lets paired devices in, and serves the folders that are shared with them.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tributary_repo::serve::{self, ServeError, Served};
+use tributary_repo::transport::Service;
+use tributary_xmpp::account::FullJid;
+use tributary_xmpp::channel::{self, Binding, Carrier, ChannelError, Frame, Party, Receiver, Sender};
+use tributary_xmpp::device::DeviceKeys;
+use tributary_xmpp::ibb::Bytestream;
+use tributary_xmpp::pairing::Right;
+
+use super::bridge::{self, Ends};
+use super::door::{Door, Inside, Pushed};
+use super::request::Request;
+use super::{Listed, Tunnels};
+use crate::state::peers::{Contact, Peer};
+
+/// Said both when there is no such folder and when it is another's: who asks learns nothing of the others.
+const NOT_SHARED: &str = "This folder is not shared with this computer.";
+const READ_ONLY: &str = "This folder may be read from this computer, and not changed.";
+const NOT_NOW: &str = "This folder cannot be served at the moment.";
+const NOT_UNDERSTOOD: &str =
+    "What is asked for is not known here. One of the two programs is older than the other.";
+
+/// Whether a right is enough for a service.
+pub(super) fn permits(right: Right, service: Service) -> bool {
+    match service {
+        Service::UploadPack => true,
+        Service::ReceivePack => right == Right::Edit,
+    }
+}
+
+/// Takes streams in until the session that they come from is gone.
+pub(super) async fn attend(tunnels: Tunnels, mut inbox: mpsc::Receiver<Bytestream>, door: Door) {
+    let stop = tunnels.0.stop.clone();
+    while let Some(Some(stream)) = stop.run_until_cancelled(inbox.recv()).await {
+        let (tunnels, door) = (tunnels.clone(), door.clone());
+        tokio::spawn(async move {
+            let client = stream.peer().clone();
+            // It was let in a moment ago; by now it may have left.
+            let Some(peer) = tunnels.behind(&client) else { return };
+            let line = tunnels.now().line.clone();
+            let Some((keys, Some(bound))) = line.map(|line| (line.keys, line.bound)) else { return };
+            let name = stream.name().to_owned();
+            let at = Arrival { name, client, bound };
+            match receive(&tunnels, stream, at, &keys, &peer, &door).await {
+                Ok(served) => tracing::debug!(device = %peer.id(), ?served, "a paired computer was served"),
+                Err(fault) => tracing::info!(device = %peer.id(), %fault, "a tunnel came to nothing"),
+            }
+        });
+    }
+}
+
+/// Where a stream came from and to.
+pub(super) struct Arrival {
+    pub(super) name: String,
+    pub(super) client: FullJid,
+    pub(super) bound: FullJid,
+}
+
+/// Serves one stream. Gives what came of it; none when it was refused.
+pub(super) async fn receive<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    tunnels: &Tunnels,
+    stream: S,
+    at: Arrival,
+    keys: &DeviceKeys,
+    peer: &Peer,
+    door: &Door,
+) -> Result<Option<Served>, ChannelError> {
+    let patience = tunnels.0.patience;
+    let binding = Binding {
+        carrier: Carrier::InBand,
+        stream: at.name,
+        initiator: Party { device: peer.id(), address: at.client },
+        responder: Party { device: keys.public().id(), address: at.bound },
+    };
+    let (mut sender, mut receiver) =
+        channel::accept(stream, keys, &peer.keys, &binding, patience.handshake).await?;
+    let asked = tokio::time::timeout(patience.handshake, receiver.next()).await;
+    let asked = asked.map_err(|_| ChannelError::Silent)??;
+    let request = match asked {
+        Some(Frame::Request(bytes)) => Request::decode(&bytes),
+        _ => return Err(ChannelError::Malformed),
+    };
+    let Some(request) = request else {
+        return refuse(&mut sender, NOT_UNDERSTOOD).await.map(|()| None);
+    };
+    match admit(tunnels, peer, &request, door).await {
+        Ok((inside, listed)) => {
+            Ok(Some(host(tunnels, peer, request, inside, listed, sender, receiver).await))
+        }
+        Err(why) => refuse(&mut sender, why).await.map(|()| None),
+    }
+}
+
+/// Finds the folder, and whether this device may do this with it.
+async fn admit(
+    tunnels: &Tunnels,
+    peer: &Peer,
+    request: &Request,
+    door: &Door,
+) -> Result<(Inside, Listed), &'static str> {
+    let right = tunnels.0.peers.they_may(peer.id(), &request.repository).ok_or(NOT_SHARED)?;
+    if !permits(right, request.service) {
+        return Err(READ_ONLY);
+    }
+    let (door, uuid) = (door.clone(), request.repository.clone());
+    let inside = tokio::task::spawn_blocking(move || door.open(&uuid));
+    let inside = inside.await.expect("looking for a folder does not panic").ok_or(NOT_NOW)?;
+    let listed = tunnels.list(peer.id(), request.repository.clone(), Some(request.service));
+    // Which repository of the folder it has is its own to say; it was not known when it was paired.
+    if let Err(error) = tunnels.0.peers.has_repository(peer.id(), &request.repository, &request.own) {
+        tracing::warn!(%error, "which repository a computer has is not kept");
+    }
+    Ok((inside, listed))
+}
+
+async fn refuse<W: AsyncWrite + Unpin>(sender: &mut Sender<W>, why: &str) -> Result<(), ChannelError> {
+    sender.send(Frame::Refused(why.to_owned())).await?;
+    sender.end().await
+}
+
+async fn host<R, W>(
+    tunnels: &Tunnels,
+    peer: &Peer,
+    request: Request,
+    inside: Inside,
+    listed: Listed,
+    sender: Sender<W>,
+    receiver: Receiver<R>,
+) -> Served
+where
+    R: AsyncRead + Unpin + Send + 'static,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let patience = tunnels.0.patience;
+    let (Ends { reader, mut writer }, feed) = bridge::bridge();
+    let (pushed, service) = (inside.pushed, request.service);
+    let serving = tokio::task::spawn_blocking(move || {
+        let served = inside.repositories.with(|repo| {
+            serve::serve(repo.git(), service, patience.limits, reader, &mut writer, &inside.cancel)
+        });
+        match served {
+            Ok(Ok(served)) => {
+                writer.exit(served.status);
+                Ok(served)
+            }
+            Ok(Err(fault)) => Err((fault.to_string(), matches!(fault, ServeError::Refused(_)), writer)),
+            Err(fault) => Err((fault.to_string(), false, writer)),
+        }
+    });
+    let carried = feed.carry(receiver, sender, patience.silence, &listed.cut);
+    let finished = async {
+        match serving.await.expect("serving does not panic") {
+            Ok(served) => served,
+            Err((fault, refused, writer)) => {
+                tracing::info!(device = %peer.id(), fault, "a paired computer was not served");
+                // Its own push is what it can be told about; what is wrong here is ours.
+                let why = if refused { fault } else { NOT_NOW.to_owned() };
+                tokio::task::spawn_blocking(move || writer.refuse(why)).await.ok();
+                Served { status: -1, moved: vec![] }
+            }
+        }
+    };
+    let (_, served) = tokio::join!(carried, finished);
+    if served.status == 0
+        && let Err(error) = tunnels.0.peers.met(peer.id(), Contact::Served)
+    {
+        tracing::warn!(%error, "that a computer was served is not kept");
+    }
+    if !served.moved.is_empty() {
+        pushed(Pushed { by: request.own, moved: served.moved.clone() });
+    }
+    served
+}

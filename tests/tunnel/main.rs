@@ -1,0 +1,283 @@
+//! Git between paired computers through their account's server, where there is no git remote at all.
+//!
+//! The computers are made known to each other by writing what pairing keeps; how they come to be paired is another
+//! journey.
+
+#[path = "../member.rs"]
+mod member;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tributary_testkit::xmpp_servers::{Prosody, ProsodyOptions, XmppServer};
+use tributary_testkit::{Node, Sandbox, differences, eventually, need_all, run_within, within};
+use tributary_xmpp::device::DeviceKeys;
+
+use crate::member::{LIMIT, Member, PASSWORD, USER, text, trib};
+
+/// A node that can start `git-remote-xmpp`, with an own folder and the account.
+#[track_caller]
+fn computer(sandbox: &Sandbox, name: &str, server: &Prosody) -> Member {
+    let helper = PathBuf::from(env!("CARGO_BIN_EXE_git-remote-xmpp"));
+    let home = sandbox.join(name).join("home");
+    let beside = helper.parent().expect("a program lies in a folder");
+    let node = Node::builder(trib(), &home).path_first(beside).start();
+    let member = Member { node, dir: sandbox.join(name).join("folder") };
+    member.log_in(server).add();
+    member
+}
+
+/// What others know a computer by, as pairing would tell them.
+struct Known {
+    keys: String,
+    tag: String,
+    address: String,
+    repository: String,
+    name: String,
+}
+
+impl Known {
+    #[track_caller]
+    fn of(member: &Member, server: &Prosody) -> Known {
+        let read = |file: &str| -> Value {
+            let text = fs::read(member.node.home().join("config").join(file)).expect("it was logged in");
+            serde_json::from_slice(&text).expect("it is JSON")
+        };
+        let (config, secrets) = (read("config.json"), read("secrets.json"));
+        let stored = secrets["device keys"].as_str().expect("a device has keys");
+        let keys = DeviceKeys::from_stored(stored).expect("they are what was kept").public();
+        let said = |value: &Value| value.as_str().unwrap_or_else(|| panic!("no text in {config}")).to_owned();
+        let resource = said(&config["account"]["resource"]);
+        Known {
+            keys: STANDARD.encode(keys.to_bytes()),
+            tag: said(&config["deviceTag"]),
+            address: format!("{USER}@{}/{resource}", server.domain()),
+            repository: member.git(&["config", "annex.uuid"]).trim().to_owned(),
+            name: member.name().to_owned(),
+        }
+    }
+
+    /// As it stands in the book of another that shares `ours` with it.
+    fn peer(&self, ours: &str, they_may: &str, we_may: &str) -> Value {
+        json!({
+            "keys": self.keys,
+            "tag": self.tag,
+            "name": self.name,
+            "address": self.address,
+            "account": self.address.split_once('/').expect("a full address").0,
+            "since": 1_795_400_000,
+            "shares": [{
+                "ours": ours, "theirs": self.repository, "theyMay": they_may, "weMay": we_may,
+            }],
+        })
+    }
+}
+
+/// Pairs all of them with each other, with every right.
+#[track_caller]
+fn pair(members: &mut [Member], server: &Prosody) {
+    let known: Vec<Known> = members.iter().map(|member| Known::of(member, server)).collect();
+    for (at, member) in members.iter_mut().enumerate() {
+        let others = known.iter().enumerate().filter(|(other, _)| *other != at);
+        let peers: Vec<Value> =
+            others.map(|(_, other)| other.peer(&known[at].repository, "edit", "edit")).collect();
+        keep(member, peers);
+    }
+}
+
+/// Writes the book of a computer.
+#[track_caller]
+fn keep(member: &mut Member, peers: Vec<Value>) {
+    member.node.stop();
+    let file = member.node.home().join("config/peers.json");
+    fs::write(file, json!({ "peers": peers }).to_string()).expect("the test's own folder can be written");
+    member.node.start_daemon();
+}
+
+/// Waits until the set-up of the special remote has come.
+#[track_caller]
+fn knows_of_the_store(member: &Member) {
+    eventually(3 * LIMIT, "the set-up of the drive arrives", || {
+        let mut show = member.node.machine().command("git");
+        show.current_dir(&member.dir).args(["show", "git-annex:remote.log"]);
+        run_within(show, LIMIT).stdout().contains("name=store").then_some(())
+    });
+}
+
+/// Waits until all have the same files and history.
+#[track_caller]
+fn converged(members: &[Member]) {
+    let tips = |member: &Member| {
+        member.git(&[
+            "for-each-ref",
+            "--format=%(refname) %(objectname)",
+            "refs/heads/master",
+            "refs/heads/git-annex",
+        ])
+    };
+    let same = within(3 * LIMIT, || {
+        let (files, tip) = (members[0].files(), tips(&members[0]));
+        members[1..].iter().all(|member| member.files() == files && tips(member) == tip).then_some(())
+    });
+    if same.is_none() {
+        for member in members {
+            eprintln!("{}: {:#}\n{}", member.name(), member.status(), tips(member));
+            eprintln!("{}", differences(&members[0].files(), &member.files()));
+        }
+        panic!("they did not converge");
+    }
+}
+
+#[test]
+fn computers_without_a_git_remote_converge_and_the_server_reads_nothing() {
+    if !need_all(Prosody::NEEDS) {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    // It writes down every stanza.
+    let options =
+        ProsodyOptions { extra: "modules_enabled = { \"stanza_debug\" }", ..ProsodyOptions::default() };
+    let server = Prosody::start_with("localhost.example", &[(USER, PASSWORD)], options);
+    let store = sandbox.dir("drive");
+    let mut members = vec![computer(&sandbox, "anna", &server), computer(&sandbox, "ben", &server)];
+    members[0].store(&store).write("from-anna/secret-name", "words of anna").wait();
+    pair(&mut members, &server);
+    // Where contents are is known from the names that came.
+    knows_of_the_store(&members[1]);
+    members[1].store(&store).write("from-ben/other-name", "words of ben");
+    converged(&members);
+    assert_eq!(members[0].read("from-ben/other-name").as_deref(), Some("words of ben"));
+    assert_eq!(members[1].read("from-anna/secret-name").as_deref(), Some("words of anna"));
+    for member in &members {
+        let remotes = member.git(&["remote", "-v"]);
+        let urls = remotes.lines().filter_map(|line| line.split_whitespace().nth(1));
+        assert!(urls.clone().count() > 0 && urls.clone().all(|url| url.starts_with("xmpp::")), "{remotes}");
+        member.git(&["fsck", "--strict", "--no-dangling"]);
+    }
+    let seen = server.log();
+    assert!(seen.contains("http://jabber.org/protocol/ibb"), "the server wrote down what it saw");
+    let hidden = ["refs/heads", "synced/master", "git-annex", "secret-name", "other-name", "words of"];
+    let head = members[0].git(&["rev-parse", "HEAD"]);
+    for secret in hidden.into_iter().chain([head.trim()]) {
+        assert!(!seen.contains(secret), "the server saw {secret}");
+        // Base64 of a text looks otherwise at each of three places.
+        for place in 0..3 {
+            let encoded = STANDARD.encode([&vec![b'.'; place][..], secret.as_bytes()].concat());
+            let whole = &encoded[(8 * place).div_ceil(6)..8 * (place + secret.len()) / 6];
+            assert!(!seen.contains(whole), "the server saw {secret} in base64");
+        }
+    }
+}
+
+#[test]
+fn who_was_off_catches_up_and_then_all_is_silent() {
+    if !need_all(Prosody::NEEDS) {
+        return;
+    }
+    let (sandbox, server) = (Sandbox::new(), member::server());
+    let store = sandbox.dir("drive");
+    let mut members: Vec<Member> =
+        ["anna", "ben", "carla"].iter().map(|name| computer(&sandbox, name, &server)).collect();
+    members[0].store(&store);
+    pair(&mut members, &server);
+    for member in &members[1..] {
+        knows_of_the_store(member);
+        member.store(&store);
+    }
+    for member in &members {
+        member.write(&format!("of-{}", member.name()), member.name());
+    }
+    converged(&members);
+    members[1].node.stop();
+    members[0].write("while-ben-was-off", "1");
+    members[2].write("of-carla", "changed");
+    eventually(LIMIT, "carla has it", || members[2].read("while-ben-was-off"));
+    members[1].node.start_daemon();
+    converged(&members);
+    assert_eq!(members[1].read("of-carla").as_deref(), Some("changed"));
+
+    // Nothing is pushed to and fro once all have the same.
+    let streams = || server.log().matches("protocol/ibb").count();
+    let quiet = within(LIMIT, || {
+        let before = streams();
+        // Time is what is tested here: there is no sign to wait for when nothing happens.
+        std::thread::sleep(Duration::from_secs(5));
+        (streams() == before).then_some(())
+    });
+    assert!(quiet.is_some(), "they go on talking");
+}
+
+#[test]
+fn git_by_hand_clones_pulls_and_pushes() {
+    if !need_all(Prosody::NEEDS) {
+        return;
+    }
+    let (sandbox, server) = (Sandbox::new(), member::server());
+    let mut members = vec![computer(&sandbox, "anna", &server), computer(&sandbox, "ben", &server)];
+    members[0].write("a", "1").wait();
+    let uuid = Known::of(&members[0], &server).repository;
+    let url = format!("xmpp::{USER}@{}/{uuid}", server.domain());
+    let clone = sandbox.join("clone");
+    let on_ben = |members: &[Member], args: &[&str]| {
+        let mut command = members[1].node.machine().command("git");
+        command.current_dir(sandbox.path()).args(args);
+        run_within(command, 2 * LIMIT)
+    };
+    let stranger = on_ben(&members, &["clone", "-q", &url, text(&clone)]);
+    assert!(!stranger.success() && stranger.stderr().contains("no paired computer"), "{stranger}");
+    pair(&mut members, &server);
+    eventually(3 * LIMIT, "anna is online for ben", || {
+        on_ben(&members, &["ls-remote", &url]).success().then_some(())
+    });
+    on_ben(&members, &["clone", "-q", &url, text(&clone)]).ok();
+    let at = |dir: &str, name: &str| on_ben(&members, &["-C", dir, "rev-parse", name]).ok().text();
+    assert_eq!(at(text(&clone), "HEAD"), members[0].git(&["rev-parse", "HEAD"]));
+
+    fs::write(clone.join("by-hand"), "2").expect("the clone can be written");
+    let inside = |args: &[&str]| on_ben(&members, &[&["-C", text(&clone)], args].concat());
+    inside(&["add", "by-hand"]).ok();
+    inside(&["commit", "-q", "-m", "by hand"]).ok();
+    inside(&["push", "-q", "origin", "HEAD:synced/master"]).ok();
+    eventually(LIMIT, "what was pushed is in the folder", || members[0].read("by-hand"));
+    let refused = inside(&["push", "-q", "origin", "HEAD:refs/heads/elsewhere"]);
+    assert!(!refused.success(), "{refused}");
+    assert!(members[0].git(&["for-each-ref", "refs/heads/elsewhere"]).is_empty());
+    members[0].write("later", "3").wait();
+    inside(&["pull", "-q", "--rebase", "origin", "master"]).ok();
+    assert!(clone.join("later").exists());
+}
+
+#[test]
+fn who_may_only_read_changes_nothing() {
+    if !need_all(Prosody::NEEDS) {
+        return;
+    }
+    let (sandbox, server) = (Sandbox::new(), member::server());
+    let mut members = vec![computer(&sandbox, "anna", &server), computer(&sandbox, "ben", &server)];
+    members[0].write("a", "1").wait();
+    let known: Vec<Known> = members.iter().map(|member| Known::of(member, &server)).collect();
+    let (anna, ben) = (&known[0], &known[1]);
+    let of_ben = ben.peer(&anna.repository, "readOnly", "edit");
+    // Ben's own program believes that it may change everything.
+    let of_anna = anna.peer(&ben.repository, "edit", "edit");
+    keep(&mut members[0], vec![of_ben]);
+    keep(&mut members[1], vec![of_anna]);
+    eventually(3 * LIMIT, "ben gets what anna has", || {
+        let log = members[1].git(&["log", "--format=%H", "--all"]);
+        log.contains(members[0].git(&["rev-parse", "HEAD"]).trim()).then_some(())
+    });
+    let before = members[0].git(&["for-each-ref"]);
+    members[1].write("b", "2");
+    let problem = eventually(LIMIT, "ben is told", || {
+        let status = members[1].status();
+        let problems = status["problems"].as_array().cloned().unwrap_or_default();
+        problems.into_iter().find(|problem| problem["sentence"].to_string().contains("not changed"))
+    });
+    assert!(!problem["hint"].to_string().is_empty());
+    assert_eq!(members[0].git(&["for-each-ref"]), before);
+    assert_eq!(members[0].read("b"), None);
+}
