@@ -10,9 +10,9 @@ use tokio::sync::oneshot;
 use tracing::warn;
 use tributary_status::{Command, Reply};
 
+use crate::first_paint::FirstPaint;
 use crate::link::Engine;
 use crate::points::Point;
-use crate::windows::Painted;
 use crate::{files, points};
 
 /// Carries out a wish in the engine.
@@ -99,8 +99,14 @@ pub async fn open_folder(engine: State<'_, Engine>, folder: String) -> Result<()
 
 /// The first picture is on the screen.
 #[tauri::command]
-pub fn painted(painted: State<'_, Painted>) {
-    painted.ring();
+pub fn painted(paint: State<'_, FirstPaint>) {
+    paint.painted();
+}
+
+/// It is not there yet. Answers whether to say so again.
+#[tauri::command]
+pub fn unpainted(paint: State<'_, FirstPaint>, visible: bool) -> bool {
+    paint.unpainted(visible)
 }
 
 /// Closes the window that asks.

@@ -4,6 +4,7 @@ mod appearance;
 mod commands;
 mod events;
 mod files;
+mod first_paint;
 mod link;
 mod notify;
 mod points;
@@ -22,8 +23,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tracing::{info, warn};
 
+use crate::first_paint::FirstPaint;
 use crate::link::Engine;
-use crate::windows::Painted;
 use crate::wish::Wish;
 
 /// How to start.
@@ -58,7 +59,7 @@ pub fn run(start: Start) -> Result<()> {
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_autostart::init(MacosLauncher::LaunchAgent, Some(vec![HIDDEN])))
         .manage(engine.clone())
-        .manage(Painted::default())
+        .manage(FirstPaint::default())
         .invoke_handler(tauri::generate_handler![
             commands::command,
             commands::suggestions,
@@ -67,6 +68,7 @@ pub fn run(start: Start) -> Result<()> {
             commands::look_at_point,
             commands::open_folder,
             commands::painted,
+            commands::unpainted,
             commands::close_window,
         ])
         .setup(move |app| {

@@ -6,11 +6,14 @@
 
 use std::fs;
 
-use rustix::process::{Pid, Signal, getpid, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
 use tracing::debug;
 
 /// The process for the network, as the system has its name: cut off after 15 letters.
 const NETWORK: &str = "WebKitNetworkPr";
+
+/// The one that holds a page.
+const PAGE: &str = "WebKitWebProces";
 
 /// Ends the network's process. To be called where no window can come up meanwhile: on the main thread.
 pub fn end_idle() {
@@ -18,6 +21,24 @@ pub fn end_idle() {
         if let Err(error) = kill_process(pid, Signal::TERM) {
             debug!(%error, "the web view's network process stays");
         }
+    }
+}
+
+/// Ends all of them, and waits until they are gone. For the moment before the program replaces itself: its new image knows
+/// nothing of them, and they would stay as long as it runs.
+pub fn end_all() {
+    for pid in [PAGE, NETWORK].into_iter().flat_map(children_called) {
+        end(pid);
+    }
+}
+
+/// They hold nothing that could be lost.
+fn end(pid: Pid) {
+    if let Err(error) =
+        kill_process(pid, Signal::KILL).and_then(|()| waitpid(Some(pid), WaitOptions::empty()))
+    {
+        // Somebody else was quicker, such as the library itself.
+        debug!(%error, "a web process is not there any more");
     }
 }
 
@@ -50,8 +71,8 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(children_called("no such name").is_empty());
-        drop(child.stdin.take());
-        child.wait().unwrap();
+        end(pid);
+        assert!(child.wait().is_err(), "it was waited for already");
         assert!(!children_called("cat").contains(&pid), "it has ended");
     }
 }

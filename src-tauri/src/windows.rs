@@ -1,13 +1,13 @@
 //! The main window: made when it is opened, destroyed when it is closed. With no window open there is no web process.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tauri::{AppHandle, Emitter, Manager, Runtime, WebviewUrl, WebviewWindowBuilder, WindowEvent};
-use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
+use crate::first_paint::{FirstPaint, Page};
+use crate::rendering::Shown;
 use crate::wish::View;
 use crate::{rendering, web_processes};
 
@@ -15,22 +15,8 @@ use crate::{rendering, web_processes};
 const MAIN: &str = "main";
 /// The event that asks an open window for a view.
 const VIEW_EVENT: &str = "view";
-/// A window that has not painted by then is taken for blank.
-const FIRST_PAINT_LIMIT: Duration = Duration::from_secs(5);
-
 /// Who closes the window and opens it again at once gets it without a wait for what was ended meanwhile.
 const SECOND_THOUGHT: Duration = Duration::from_secs(3);
-
-/// Rings when a window says that its first picture is on the screen.
-#[derive(Clone, Default)]
-pub struct Painted(Arc<Notify>);
-
-impl Painted {
-    /// The window has painted.
-    pub fn ring(&self) {
-        self.0.notify_one();
-    }
-}
 
 /// Brings the window to the front, making it if there is none, at this view if one is asked for.
 ///
@@ -56,6 +42,8 @@ pub fn show<R: Runtime>(app: &AppHandle<R>, view: Option<View>) -> Result<()> {
     if let Some(view) = view {
         config.url = WebviewUrl::App(format!("index.html#{}", view.name()).into());
     }
+    // From before the page can say a word.
+    let page = rendering::may_fall_back().then(|| app.state::<FirstPaint>().begin());
     let window = WebviewWindowBuilder::from_config(app, &config)
         .and_then(WebviewWindowBuilder::build)
         .context("making the window")?;
@@ -65,7 +53,9 @@ pub fn show<R: Runtime>(app: &AppHandle<R>, view: Option<View>) -> Result<()> {
             tauri::async_runtime::spawn(settle(closed.clone()));
         }
     });
-    watch_first_paint(app.clone());
+    if let Some(page) = page {
+        tauri::async_runtime::spawn(watch_first_paint(app.clone(), page));
+    }
     Ok(())
 }
 
@@ -85,21 +75,14 @@ async fn settle<R: Runtime>(app: AppHandle<R>) {
 }
 
 /// Some graphics drivers leave the web view blank with DMA-BUF rendering: then starts again once without it.
-fn watch_first_paint<R: Runtime>(app: AppHandle<R>) {
-    if !rendering::may_fall_back() {
+async fn watch_first_paint<R: Runtime>(app: AppHandle<R>, page: Page) {
+    // Who closed the window does not want it back.
+    if !page.stays_blank().await || app.get_webview_window(MAIN).is_none() {
         return;
     }
-    let painted = app.state::<Painted>().0.clone();
-    tauri::async_runtime::spawn(async move {
-        if tokio::time::timeout(FIRST_PAINT_LIMIT, painted.notified()).await.is_ok() {
-            return;
-        }
-        if app.get_webview_window(MAIN).is_none() {
-            return; // Closed before it could paint.
-        }
-        info!("the window stays blank; starting again with plain rendering");
-        crate::wind_down(&app).await;
-        warn!(error = %rendering::restart_plainly(), "could not start again");
-        app.exit(1);
-    });
+    info!("the window stays blank; starting again with plain rendering");
+    crate::wind_down(&app).await;
+    web_processes::end_all();
+    warn!(error = %rendering::restart_plainly(Shown::Window), "could not start again");
+    app.exit(1);
 }

@@ -110,8 +110,7 @@ fn five_states_and_what_needs_a_person() {
     let two = computer.is_notified(so_far + 1, |note| note.summary == "Papers");
     assert_eq!(two.body, "laptop changed 2 files");
     assert_ne!(two.replaces, 0, "it takes the place of the first");
-    let shown = computer.desktop.run("dunstctl", &["count", "displayed"]).text();
-    assert_ne!(shown, "0", "the daemon shows it");
+    eventually(LIMIT, "the daemon shows it", || (computer.desktop.notifications_shown() > 0).then_some(()));
     computer.photograph("notification-changes");
 
     // Needs you: everything is gone at once, as when a person drags it away.

@@ -1,7 +1,9 @@
 //! What has to hold in every view of the window: nothing sticks out, everything can be read, and a picture is kept.
 
 use serde_json::json;
+use tributary_testkit::eventually;
 
+use crate::shell::LIMIT;
 use crate::web_driver::Window;
 
 /// The views, in the order of the sidebar and of their keys.
@@ -19,13 +21,22 @@ impl Window {
             self.resize(width, 700);
             for (number, view) in ('1'..).zip(VIEWS) {
                 self.press_with_control(number);
-                self.shows("h1", if view == "Overview" { "" } else { view });
-                self.shows("nav [aria-current]", if width == NARROW { "" } else { view });
+                self.is_at(view);
                 assert_eq!(self.sticking_out(), Vec::<String>::new(), "{view} fits into {width} pixels");
                 assert_eq!(self.hard_to_read(), Vec::<String>::new(), "{view} can be read");
                 let size = if width == NARROW { "-narrow" } else { "" };
                 self.photograph(&format!("{look}{size}-{}", view.to_lowercase().replace(" & ", "-")));
             }
+        }
+    }
+
+    /// Waits until a view is the current one. Where there is little room its name is there and not seen.
+    #[track_caller]
+    fn is_at(&self, view: &str) {
+        let current = "return document.querySelector('nav [aria-current]')?.textContent ?? ''";
+        eventually(LIMIT, "the view is there", || self.script(current).contains(view).then_some(()));
+        if view != "Overview" {
+            self.shows("h1", view);
         }
     }
 

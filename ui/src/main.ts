@@ -3,6 +3,7 @@
 import { mount } from "svelte";
 import App from "./App.svelte";
 import { connect } from "./backend";
+import { tellFirstPaint } from "./first-paint";
 import { Live } from "./live.svelte";
 import "./theme.css";
 
@@ -10,9 +11,7 @@ const target = document.getElementById("app");
 if (!target) throw new Error("index.html has no #app");
 
 const backend = await connect();
+void tellFirstPaint(backend);
 const live = new Live(backend);
 mount(App, { target, props: { live } });
 await live.start();
-
-// Two frames later the first one is on the screen.
-requestAnimationFrame(() => requestAnimationFrame(() => void backend.painted()));

@@ -47,6 +47,8 @@ export interface Backend {
   openFolder(folder: string): Promise<void>;
   /** Tells that the first picture is on the screen. */
   painted(): Promise<void>;
+  /** Tells that it is not there yet, and whether the page can be seen; answers whether to say so again. */
+  unpainted(visible: boolean): Promise<boolean>;
   /** Closes this window. */
   close(): Promise<void>;
 }

@@ -193,6 +193,7 @@ export function mock(name: string): MockBackend {
     },
     openFolder: async () => {},
     painted: async () => {},
+    unpainted: async () => false,
     close: async () => {},
   };
   return backend;

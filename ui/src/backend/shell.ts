@@ -16,6 +16,7 @@ export function shell(): Backend {
     lookAtPoint: (path, name) => invoke<PointLook>("look_at_point", { path, name }),
     openFolder: (folder) => invoke("open_folder", { folder }),
     painted: () => invoke("painted"),
+    unpainted: (visible) => invoke<boolean>("unpainted", { visible }),
     close: () => invoke("close_window"),
   };
 }

@@ -254,13 +254,27 @@ impl Desktop {
         self.sandbox.set("PATH", path);
     }
 
-    /// Chooses the notification that is on top, as with a click on it.
+    /// How many notifications are on the screen. One that was sent takes a moment to get there.
     ///
     /// # Panics
     ///
     /// When the notification daemon does not answer.
     #[track_caller]
+    pub fn notifications_shown(&self) -> usize {
+        let answer = self.run("dunstctl", &["count", "displayed"]).ok().text();
+        answer.trim().parse().unwrap_or_else(|_| panic!("no number: {answer:?}"))
+    }
+
+    /// Waits until a notification is on the screen and chooses the one on top, as with a click on it.
+    ///
+    /// # Panics
+    ///
+    /// When none comes, or the notification daemon does not answer.
+    #[track_caller]
     pub fn choose_notification(&self) {
+        eventually(CALL_LIMIT, "a notification is on the screen", || {
+            (self.notifications_shown() > 0).then_some(())
+        });
         self.run("dunstctl", &["action", "0"]).ok();
     }
 
@@ -274,7 +288,8 @@ impl Desktop {
         self.run("dunstctl", &["close-all"]).ok();
     }
 
-    /// Waits until a window with this title is on the screen, and gives it the keyboard.
+    /// Waits until a window with this title is on the screen, and until the window manager has made it the active one:
+    /// keys that are pressed from then on are for it, those of the window manager (`alt+F4`) too.
     ///
     /// # Panics
     ///
@@ -283,7 +298,7 @@ impl Desktop {
     pub fn await_window(&self, title: &str, limit: Duration) {
         let search = ["search", "--onlyvisible", "--name", &format!("^{title}$")];
         let deadline = Deadline::after(limit);
-        while !self.run("xdotool", &[&search[..], &["windowfocus", "--sync"]].concat()).success() {
+        while !self.run("xdotool", &[&search[..], &["windowactivate", "--sync"]].concat()).success() {
             let all = ["search", "--onlyvisible", "--name", ".", "getwindowname", "%@"];
             assert!(!deadline.passed(), "no window {title:?}, but\n{}", self.run("xdotool", &all).text());
         }
@@ -451,7 +466,7 @@ mod tests {
         assert_eq!(notification.body, "line one\nline 'two'");
         assert_eq!(notification.actions, ["open", "Open"]);
         assert_eq!(notification.hints["urgency"]["data"], 2);
-        assert_eq!(desktop.run("dunstctl", &["count", "displayed"]).text(), "1", "the daemon shows it");
+        eventually(START_LIMIT, "the daemon shows it", || (desktop.notifications_shown() == 1).then_some(()));
 
         let picture = desktop.sandbox().join("pictures/screen.png");
         desktop.screenshot(&picture);
