@@ -13,7 +13,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tributary_testkit::xmpp_servers::{Prosody, ProsodyOptions, XmppServer};
+use tributary_testkit::xmpp_servers::{FaultProxy, Prosody, ProsodyOptions, XmppServer};
 use tributary_testkit::{Node, Sandbox, differences, eventually, need_all, run_within, within};
 use tributary_xmpp::device::DeviceKeys;
 
@@ -22,12 +22,20 @@ use crate::member::{LIMIT, Member, PASSWORD, USER, text, trib};
 /// A node that can start `git-remote-xmpp`, with an own folder and the account.
 #[track_caller]
 fn computer(sandbox: &Sandbox, name: &str, server: &Prosody) -> Member {
+    let member = unconnected(sandbox, name);
+    member.log_in(server);
+    member
+}
+
+/// The same without the account.
+#[track_caller]
+fn unconnected(sandbox: &Sandbox, name: &str) -> Member {
     let helper = PathBuf::from(env!("CARGO_BIN_EXE_git-remote-xmpp"));
     let home = sandbox.join(name).join("home");
     let beside = helper.parent().expect("a program lies in a folder");
     let node = Node::builder(trib(), &home).path_first(beside).start();
     let member = Member { node, dir: sandbox.join(name).join("folder") };
-    member.log_in(server).add();
+    member.add();
     member
 }
 
@@ -139,8 +147,7 @@ fn computers_without_a_git_remote_converge_and_the_server_reads_nothing() {
     }
     let sandbox = Sandbox::new();
     // It writes down every stanza.
-    let options =
-        ProsodyOptions { extra: "modules_enabled = { \"stanza_debug\" }", ..ProsodyOptions::default() };
+    let options = ProsodyOptions { also: &["stanza_debug"], ..ProsodyOptions::default() };
     let server = Prosody::start_with("localhost.example", &[(USER, PASSWORD)], options);
     let store = sandbox.dir("drive");
     let mut members = vec![computer(&sandbox, "anna", &server), computer(&sandbox, "ben", &server)];
@@ -209,6 +216,50 @@ fn who_was_off_catches_up_and_then_all_is_silent() {
         (streams() == before).then_some(())
     });
     assert!(quiet.is_some(), "they go on talking");
+}
+
+#[test]
+fn a_connection_that_is_cut_and_a_server_that_is_killed_delay_and_lose_nothing() {
+    if !need_all(Prosody::NEEDS) {
+        return;
+    }
+    let (sandbox, mut server) = (Sandbox::new(), member::server());
+    let proxy = FaultProxy::start(server.starttls_port());
+    let store = sandbox.dir("drive");
+    let mut members = vec![unconnected(&sandbox, "anna"), unconnected(&sandbox, "ben")];
+    members[1].log_in(&server);
+    // Anna's connection goes through the proxy.
+    let (jid, at) = (format!("{USER}@{}", server.domain()), format!("127.0.0.1:{}", proxy.port()));
+    let password = format!("printf %s '{PASSWORD}'");
+    let ca = text(server.ca()).to_owned();
+    let login = ["xmpp", "login", &jid, "--server", &at, "--ca", &ca, "--keyring", "file"];
+    members[0].run(login.into_iter().chain(["--password-command", &password]));
+    members[0].store(&store);
+    pair(&mut members, &server);
+    knows_of_the_store(&members[1]);
+    members[1].store(&store);
+    let seed = tributary_testkit::seed();
+    for round in 0..6_u64 {
+        for file in 0..20 {
+            for member in &members {
+                let content = format!("{} {round} {file}", member.name());
+                member.write(&format!("{}/{round}/{file}", member.name()), content);
+            }
+        }
+        // Somewhere in what the files set going.
+        std::thread::sleep(Duration::from_millis((seed.wrapping_mul(round + 1) >> 7) % 700));
+        proxy.cut();
+        if round == 3 {
+            server.kill();
+            server.restart();
+        }
+    }
+    converged(&members);
+    assert_eq!(members[1].read("anna/5/19").as_deref(), Some("anna 5 19"));
+    assert_eq!(members[0].read("ben/0/0").as_deref(), Some("ben 0 0"));
+    for member in &members {
+        member.git(&["fsck", "--strict", "--no-dangling"]);
+    }
 }
 
 #[test]

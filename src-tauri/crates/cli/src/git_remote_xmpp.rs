@@ -23,7 +23,8 @@ fn main() -> ExitCode {
         eprintln!("git-remote-xmpp is started by git: git clone xmpp::ACCOUNT/REPOSITORY");
         return ExitCode::from(2);
     };
-    match help(&address, &mut io::stdin().lock()) {
+    // Not locked: what follows the commands is read by another thread.
+    match help(&address, &mut io::stdin()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("git-remote-xmpp: {error:#}");
@@ -88,7 +89,7 @@ fn connect(address: &str, push: bool) -> anyhow::Result<()> {
     let mut to_engine = socket.try_clone()?;
     std::thread::spawn(move || {
         // Git that has nothing more to say, and an engine that hung up, are both the end of it.
-        let _ = pass_on(&mut io::stdin().lock(), &mut to_engine);
+        let _ = pass_on(&mut io::stdin(), &mut to_engine);
         let _ = to_engine.shutdown(Shutdown::Write);
     });
     pass_on(&mut socket, &mut io::stdout().lock()).context("the tunnel broke")

@@ -208,10 +208,10 @@ impl Tunnels {
             .ok_or_else(|| denied("an address of a paired computer is xmpp::ACCOUNT/REPOSITORY"))?;
         let line = self.now().line.clone();
         let line = line.ok_or_else(|| away("no account is logged in".into()))?;
-        let bound = line.bound.ok_or_else(|| away("the account is not connected yet".into()))?;
         let (peer, share) = self
             .find(&address)
             .ok_or_else(|| denied("no paired computer of that account has that repository"))?;
+        let bound = line.bound.ok_or_else(|| away("the account is not connected yet".into()))?;
         let (client, _) =
             self.client_of(&peer).ok_or_else(|| away(format!("{} is not online", peer.name)))?;
         let stream = line.streams.open(&client).await.map_err(|cause| away(cause.to_string()))?;

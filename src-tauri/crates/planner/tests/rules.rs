@@ -286,6 +286,22 @@ fn a_place_that_has_our_heads_gets_no_push_and_nobody_a_hint() {
 }
 
 #[test]
+fn who_gave_us_our_heads_is_not_offered_them() {
+    let mut desk = Desk::at_rest(&[(A, 100), (B, 100)]);
+    let heads = Heads { branch: Head([7; 20]), annex: Head([7; 20]) };
+    desk.tell(Input::PlaceHolds { place: A, heads });
+    let told = desk.tell(Input::Heads { heads, origin: Origin::Forwarded });
+    let pushes = if told.is_empty() { desk.sleep() } else { told };
+    assert_eq!(pushes, [Effect::Push { place: B }], "it came from A and goes on to B");
+    // What is under way ends with a newer truth than what A gave us before.
+    let newer = Heads { branch: Head([8; 20]), annex: Head([8; 20]) };
+    assert_eq!(desk.tell(Input::Heads { heads: newer, origin: Origin::Local }), [Effect::Push { place: A }]);
+    desk.tell(Input::PlaceHolds { place: A, heads });
+    let done = Input::PushEnded { place: A, pushed: newer, result: PushResult::Done { news: true } };
+    assert!(!desk.tell(done).contains(&Effect::Push { place: A }));
+}
+
+#[test]
 fn a_place_that_fails_is_tried_less_and_less_until_a_person_asks() {
     let mut desk = Desk::at_rest(&[(A, 100)]);
     let (heads, _) = desk.heads(1, Origin::Local);

@@ -262,7 +262,12 @@ impl Conductor {
             }
             Fact::Raise(problem) => mind.problems.raise(problem),
             Fact::Clear(code, subject) => mind.problems.clear(code, &subject),
-            Fact::Went { place, deed, fault } => mind.problems.went(&place, deed, fault),
+            Fact::Went { place, deed, fault } => {
+                // A computer that is off or has just left is no fault; what it lacks goes there when it comes.
+                let fault = fault
+                    .filter(|fault| fault.code != ProblemCode::PlaceUnreachable || !self.is_peer(&place));
+                mind.problems.went(&place, deed, fault);
+            }
             Fact::Progress { transfer: (place, direction, path), bytes } => {
                 self.progress(mind, place, direction, path, bytes);
             }
@@ -330,6 +335,10 @@ impl Conductor {
             }
             Ask::Keep(wish, reply) => self.keep(wish, reply).await,
         }
+    }
+
+    fn is_peer(&self, place: &str) -> bool {
+        self.places.rows().iter().any(|row| row.name == place && row.peer().is_some())
     }
 
     /// Whoever pushed here has what it pushed: that need not be offered to it.

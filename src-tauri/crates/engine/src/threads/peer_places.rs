@@ -1,4 +1,4 @@
-//! Peer places: keeps a git remote in the folder for each paired device that has it too.
+//! Peer places: keeps a git remote in the folder for each paired device that may change it too.
 //!
 //! Waits for changes of the book of peers; writes the folder's git configuration and tells the conductor. So paired
 //! devices are places like others, and are there for git by hand as well. Contents never go over them. Ends when told
@@ -106,8 +106,12 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// None while the device has no repository yet.
+    /// None while the device has no repository yet; nor when it may only read here, for then nothing of it is taken
+    /// over, and what is new here it fetches by itself.
     fn of((peer, share): &(Peer, Share)) -> Option<Wanted> {
+        if share.they_may == Right::ReadOnly {
+            return None;
+        }
         let repository = share.theirs.clone()?;
         let address = Address { account: peer.address.to_bare(), repository };
         Some(Wanted {

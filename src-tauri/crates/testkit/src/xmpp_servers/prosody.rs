@@ -46,6 +46,8 @@ pub struct Prosody {
 pub struct ProsodyOptions<'a> {
     /// Modules that are left out.
     pub without: &'a [&'a str],
+    /// Modules that are loaded besides.
+    pub also: &'a [&'a str],
     /// Lines for the configuration, above the host.
     pub extra: &'a str,
     /// For how many days the certificate is valid; negative for one that is not.
@@ -56,7 +58,7 @@ pub struct ProsodyOptions<'a> {
 
 impl Default for ProsodyOptions<'_> {
     fn default() -> Self {
-        ProsodyOptions { without: &[], extra: "", certificate_days: 20, certificate_for: None }
+        ProsodyOptions { without: &[], also: &[], extra: "", certificate_days: 20, certificate_for: None }
     }
 }
 
@@ -136,7 +138,7 @@ impl Prosody {
             self.authority.sign(options.certificate_for.unwrap_or(&self.domain), options.certificate_days);
         let dir = self.dir.path().display();
         let modules = MODULES.iter().filter(|name| !options.without.contains(name));
-        let modules: Vec<String> = modules.map(|name| format!("{name:?}")).collect();
+        let modules: Vec<String> = modules.chain(options.also).map(|name| format!("{name:?}")).collect();
         // run_as_root: tests may run as root in a container.
         let config = format!(
             r#"run_as_root = true
