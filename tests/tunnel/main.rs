@@ -297,6 +297,10 @@ fn git_by_hand_clones_pulls_and_pushes() {
     let refused = inside(&["push", "-q", "origin", "HEAD:refs/heads/elsewhere"]);
     assert!(!refused.success(), "{refused}");
     assert!(members[0].git(&["for-each-ref", "refs/heads/elsewhere"]).is_empty());
+    // The program's own way of getting a folder knows these addresses, too.
+    let second = sandbox.join("second");
+    members[1].run(["clone", &url, text(&second)]);
+    assert_eq!(members[1].node.folder(&second)["places"][0]["name"], "origin");
     members[0].write("later", "3").wait();
     inside(&["pull", "-q", "--rebase", "origin", "master"]).ok();
     assert!(clone.join("later").exists());
