@@ -1,6 +1,7 @@
 //! Many deletions wait for a person's answer.
 
-use std::fs;
+use std::time::Duration;
+use std::{fs, thread};
 
 use tributary_testkit::eventually;
 
@@ -75,6 +76,30 @@ fn many_deletions_are_meant() {
     pair.a.wait().no_problem("deletionsHeld");
     pair.b.fetches(&pair.a.files());
     assert_eq!(pair.b.files().len(), FILES - MANY);
+}
+
+#[test]
+fn a_slow_removal_is_seen_before_it_is_through() {
+    /// How long such a disk takes for a file: longer than the committer waits for quiet after a single deletion.
+    const SLOW: Duration = Duration::from_millis(25);
+    /// What may be gone before it is seen that more keeps coming.
+    const FEW: usize = 10;
+    let Some(pair) = large_pair() else { return };
+    let all = pair.b.files();
+    for number in 0..MANY {
+        fs::remove_file(pair.a.dir.join(format!("of many/{number:03}")))
+            .expect("our own files can be removed");
+        thread::sleep(SLOW);
+    }
+    pair.a.one_problem("deletionsHeld");
+    pair.b.sync().wait();
+    let left = pair.b.files().len();
+    assert!(left >= FILES - FEW, "{} files were deleted at B before anybody was asked", FILES - left);
+    pair.a.run(["held", pair.a.path(), "--restore"]);
+    pair.b.sync().wait();
+    let back = pair.b.files();
+    pair.a.awaits(&back).wait();
+    assert!(back.iter().all(|(path, entry)| all.get(path) == Some(entry)) && back.len() == left);
 }
 
 #[test]

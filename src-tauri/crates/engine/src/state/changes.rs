@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tributary_formats::tree_path::TreePath;
 
+use super::deletions::More;
+
 /// Quiet after the newest change that ends a batch: a program that writes several files does so in one go.
 pub const QUIET: Duration = Duration::from_millis(15);
 
@@ -46,6 +48,8 @@ struct Inner {
     /// How many batches were taken, and of how many the commit ended.
     taken: u64,
     done: u64,
+    /// Whether the committer keeps paths that it has not decided about.
+    undecided: bool,
     /// Whether the folder was looked through since it was opened.
     looked_through: bool,
     /// Ask for a batch that ends at once: a person waits.
@@ -186,12 +190,24 @@ impl Changes {
         self.ends.send_replace(());
     }
 
-    /// How many paths are not committed, with a batch that is being committed, and a look that goes on, counted as one
-    /// each.
+    /// What waits, or is on its way, beside the batch that is being committed.
+    #[must_use]
+    pub fn more(&self) -> More {
+        let inner = self.lock();
+        More { any: inner.len() > 0 || inner.coming > 0, gone: !inner.gone.is_empty() }
+    }
+
+    /// Says whether the committer keeps paths of earlier batches that it has not decided about.
+    pub fn undecided(&self, some: bool) {
+        self.lock().undecided = some;
+    }
+
+    /// How many paths are not committed, with a batch that is being committed, a look that goes on, and what is not
+    /// decided, counted as one each.
     #[must_use]
     pub fn waiting(&self) -> usize {
         let inner = self.lock();
-        let busy = inner.taken - inner.done + u64::from(inner.coming);
+        let busy = inner.taken - inner.done + u64::from(inner.coming) + u64::from(inner.undecided);
         inner.len() + usize::try_from(busy).unwrap_or(usize::MAX)
     }
 

@@ -9,6 +9,7 @@
 
 mod moves;
 mod record;
+mod restore;
 mod survey;
 mod take_in;
 
@@ -28,10 +29,9 @@ use self::take_in::{TakeInError, Taken};
 use crate::folder_facts::{Fact, FactSender};
 use crate::state::arrivals::Arrivals;
 use crate::state::changes::Changes;
-use crate::state::deletions;
+use crate::state::deletions::{self, More, Storm};
 use crate::state::desk::{DeskError, DeskHandle};
 use crate::state::facts;
-use crate::state::ledger::{Reason, Standing};
 use crate::state::places::Places;
 use crate::state::problems::problem;
 use crate::state::repositories::Repositories;
@@ -71,6 +71,8 @@ struct Carried {
     /// What the gone files were, so that they are recognised under a new name.
     moved: HashMap<Identity, Moved>,
     held: bool,
+    /// When deletions come, and whether some wait.
+    storm: Storm,
     /// Deletions that were committed a short while ago: when, and how many.
     deleted: VecDeque<(Instant, usize)>,
     odd: BTreeSet<TreePath>,
@@ -78,6 +80,14 @@ struct Carried {
 }
 
 impl Carried {
+    /// How the deletions of a batch are to be treated, when `more` waits.
+    fn judge(&mut self, more: More) -> Deletions {
+        // What is held is decided already: it is part of no move that goes on.
+        let gone = if self.held { 0 } else { self.gone.len() };
+        let turn = self.storm.turn(Instant::now(), gone, more);
+        Deletions::Judge { turn, recent: self.deleted_lately(), held: self.held }
+    }
+
     /// How many files were deleted within the time that counts together.
     fn deleted_lately(&mut self) -> usize {
         while self.deleted.front().is_some_and(|(at, _)| at.elapsed() > deletions::MEMORY) {
@@ -110,12 +120,20 @@ pub(crate) async fn run(mut committer: Committer, stop: CancellationToken) {
                 return;
             }
         }
+        let over = carried.storm.over_at(Instant::now());
+        let over = async {
+            match over {
+                Some(over) => tokio::time::sleep_until(over.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => return,
             batch = committer.changes.next_batch() => {
-                committer.batch(batch, Deletions::Judge, &mut carried).await;
+                committer.batch(batch, false, &mut carried).await;
                 committer.changes.done();
             }
+            () = over => committer.batch(vec![], false, &mut carried).await,
             Some(answer) = committer.answers.recv() => committer.answer(answer, &mut carried).await,
             changed = committer.paused.changed() => if changed.is_err() { return },
         }
@@ -123,9 +141,10 @@ pub(crate) async fn run(mut committer: Committer, stop: CancellationToken) {
 }
 
 impl Committer {
-    async fn batch(&self, batch: Vec<TreePath>, deletions: Deletions, carried: &mut Carried) {
+    /// Commits a batch, with what is carried; `meant` when a person said that the deletions are.
+    async fn batch(&self, batch: Vec<TreePath>, meant: bool, carried: &mut Carried) {
         let kept = batch.clone();
-        if let Err(error) = self.try_batch(batch, deletions, carried).await {
+        if let Err(error) = self.try_batch(batch, meant, carried).await {
             tracing::warn!(%error, "a batch was not committed");
             let repositories = self.repositories.clone();
             tokio::task::spawn_blocking(move || repositories.clear_locks()).await.ok();
@@ -148,10 +167,11 @@ impl Committer {
     async fn try_batch(
         &self,
         batch: Vec<TreePath>,
-        deletions: Deletions,
+        meant: bool,
         carried: &mut Carried,
     ) -> Result<(), BatchError> {
         let mut found = self.desk.with(move |desk| survey::survey(desk, batch)).await?;
+        let went = !found.gone.is_empty();
         carried.gone.extend(found.gone.drain(..));
         carried.moved.extend(found.moved.drain());
         found.moved.clone_from(&carried.moved);
@@ -168,12 +188,10 @@ impl Committer {
         self.changes.add(again);
         self.tell_unreadable(&found, unreadable, carried);
         self.tell_full(full);
-        // Beside the batch that is being committed, more paths wait.
-        let deletions = match deletions {
-            Deletions::Judge if self.changes.waiting() > 1 => Deletions::Postpone,
-            other => other,
+        let deletions = match meant {
+            true => Deletions::Meant,
+            false => carried.judge(self.changes.more()),
         };
-        let recent = carried.deleted_lately();
         let gone = std::mem::take(&mut carried.gone);
         let kept = gone.clone();
         let message = format!("tributary in {}", self.description);
@@ -181,7 +199,7 @@ impl Committer {
         let recorded = self
             .desk
             .with(move |desk| {
-                let recorded = record::record(desk, &entries, &gone, deletions, recent, &message)?;
+                let recorded = record::record(desk, &entries, &gone, deletions, &message)?;
                 let mut inputs = Vec::new();
                 let contents = facts::of_keys(desk, &places, &recorded.keys, true)?;
                 if !contents.is_empty() {
@@ -200,13 +218,15 @@ impl Committer {
         let recorded = recorded.inspect_err(|_| carried.gone.extend(kept))?;
         let Recorded { commit, changes, again, postponed, held, conflicts, to_apply, deleted, .. } = recorded;
         // What a person said was meant is no reason to ask again.
-        if deleted > 0 && deletions != Deletions::Meant {
+        if deleted > 0 && !meant {
             carried.deleted.push_back((Instant::now(), deleted));
         }
         self.changes.add(again);
+        let deletions = went && (deleted > 0 || !postponed.is_empty());
+        carried.storm.batch_ended(Instant::now(), deletions, !postponed.is_empty());
+        self.changes.undecided(!postponed.is_empty());
         carried.gone.extend(postponed);
         self.tell_held(held, carried);
-        // Postponed deletions are decided with the next batch, which exists: more paths wait.
         if carried.gone.is_empty() {
             carried.moved.clear();
         }
@@ -224,12 +244,14 @@ impl Committer {
 
     async fn answer(&self, answer: HeldAnswer, carried: &mut Carried) {
         match answer {
-            HeldAnswer::Delete => self.batch(vec![], Deletions::Meant, carried).await,
+            HeldAnswer::Delete => self.batch(vec![], true, carried).await,
             HeldAnswer::Restore => {
                 let gone = std::mem::take(&mut carried.gone);
                 carried.moved.clear();
                 carried.held = false;
-                if let Err(error) = self.desk.with(move |desk| restore(desk, &gone)).await {
+                carried.storm.batch_ended(Instant::now(), false, false);
+                self.changes.undecided(false);
+                if let Err(error) = self.desk.with(move |desk| restore::restore(desk, &gone)).await {
                     tracing::warn!(%error, "deleted files could not be put back");
                 }
                 self.apply.versions();
@@ -324,30 +346,6 @@ impl Committer {
     }
 }
 
-/// Makes files that were deleted here count as not placed, so that the applier puts them back.
-fn restore(desk: &mut crate::state::desk::Desk, gone: &BTreeSet<TreePath>) -> Result<(), DeskError> {
-    use tributary_repo::index::IndexEntry;
-    use tributary_repo::tree::{self, Content};
-    let mut rows = Vec::new();
-    for path in gone {
-        let Some(entry) = desk.index.get(path.as_bytes()).copied() else { continue };
-        let key = match tree::content_of(desk.repo.git(), entry.entry)? {
-            Content::Annexed { key, locked: false } => Some(key),
-            _ => None,
-        };
-        rows.push((
-            entry.entry,
-            Standing { path: path.clone(), key, known: None, reason: Reason::Arriving, leaves: None },
-        ));
-    }
-    let standing: Vec<_> = rows.iter().map(|(_, row)| row.clone()).collect();
-    desk.ledger.note_standing(&standing)?;
-    for (entry, row) in rows {
-        desk.index.set(row.path.as_bytes(), IndexEntry::not_placed(entry));
-    }
-    Ok(())
-}
-
 /// Whether the cause of an error is that the disk is full.
 fn full(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
@@ -362,16 +360,37 @@ fn full(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-/// An error with its causes, for a person.
+/// An error with its causes, for a person: without the system's numbers.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
+    let said = |error: &(dyn std::error::Error + 'static)| {
+        let text = error.to_string();
+        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error) {
+            Some(code) => text.trim_end_matches(&format!(" (os error {code})")).to_owned(),
+            None => text,
+        }
+    };
+    let mut text = said(error);
     let mut cause = error.source();
     while let Some(error) = cause {
-        let more = error.to_string();
+        let more = said(error);
         if !text.ends_with(&more) {
             text = format!("{text}: {more}");
         }
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use tributary_remotes::{PlaceError, RemoteName};
+
+    use super::*;
+
+    #[test]
+    fn people_are_told_what_the_system_said_and_not_its_numbers() {
+        let source = std::io::Error::from_raw_os_error(5);
+        let error = PlaceError::of(&RemoteName::new("drive"), source);
+        assert_eq!(chain(&error), "drive cannot be reached: Input/output error");
+    }
 }

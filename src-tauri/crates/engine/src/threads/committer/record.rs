@@ -15,7 +15,7 @@ use tributary_repo::{ObjectType, Oid};
 use super::moves::{self, Inode, Move};
 use super::survey;
 use super::take_in::{Becomes, TakenIn};
-use crate::state::deletions::{self, Root, Verdict};
+use crate::state::deletions::{self, Root, Turn, Verdict};
 use crate::state::desk::{Desk, DeskError};
 use crate::state::ledger::{Reason, Standing};
 
@@ -33,7 +33,7 @@ pub(super) struct Recorded {
     pub keys: Vec<Key>,
     /// Paths that changed again meanwhile.
     pub again: Vec<TreePath>,
-    /// Deletions that wait for the rest of a storm, since they may be one half of a move.
+    /// Deletions that wait for the rest of a storm: there may be many, and they may be one half of a move.
     pub postponed: BTreeSet<TreePath>,
     /// Deletions that wait for a person, and why.
     pub held: Option<(String, BTreeSet<TreePath>)>,
@@ -62,10 +62,15 @@ pub(crate) enum RecordError {
 /// How deletions are to be treated in this batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deletions {
-    /// More changes wait: the other half of a move may be among them.
-    Postpone,
-    /// Hold them if they are many.
-    Judge,
+    /// Hold them if they are many. Those whose turn it is not wait.
+    Judge {
+        /// Whose turn it is.
+        turn: Turn,
+        /// How many were committed a short while ago.
+        recent: usize,
+        /// Whether a person was asked about some of them already.
+        held: bool,
+    },
     /// A person said that they are meant.
     Meant,
 }
@@ -76,7 +81,6 @@ pub(super) fn record(
     taken: &[TakenIn],
     gone: &BTreeSet<TreePath>,
     deletions: Deletions,
-    recent: usize,
     message: &str,
 ) -> Result<Recorded, RecordError> {
     let mut result = Recorded::default();
@@ -85,7 +89,7 @@ pub(super) fn record(
             result.keys.extend(keys);
             result.to_apply = true;
         }
-        let plan = plan(desk, taken, gone, deletions, recent)?;
+        let plan = plan(desk, taken, gone, deletions)?;
         match commit_plan(desk, plan, message, &mut result) {
             Err(RecordError::Commit(CommitError::Raced)) => {}
             Err(error) => return Err(error),
@@ -117,13 +121,12 @@ fn plan(
     taken: &[TakenIn],
     gone: &BTreeSet<TreePath>,
     deletions: Deletions,
-    recent: usize,
 ) -> Result<Plan, RecordError> {
     let mut plan = Plan::default();
     for item in taken {
         plan_file(desk, item, &mut plan)?;
     }
-    plan_deletions(desk, taken, gone, deletions, recent, &mut plan)?;
+    plan_deletions(desk, taken, gone, deletions, &mut plan)?;
     Ok(plan)
 }
 
@@ -255,12 +258,9 @@ fn plan_deletions(
     taken: &[TakenIn],
     gone: &BTreeSet<TreePath>,
     deletions: Deletions,
-    recent: usize,
     plan: &mut Plan,
 ) -> Result<(), RecordError> {
-    /// Fewer than these are one commit with what came with them; more may be the first half of a large move.
-    const STORM: usize = 20;
-    if deletions == Deletions::Postpone && gone.len() > STORM {
+    if matches!(deletions, Deletions::Judge { turn: Turn::None, .. }) {
         // Of a large move that goes on, each batch takes both halves of its own files; the rest is judged at the end.
         plan.postponed.clone_from(gone);
         for path in taken.iter().filter_map(|item| item.moved_from.as_ref()) {
@@ -294,17 +294,21 @@ fn plan_deletions(
         }
     }
     let mut moved_too = BTreeSet::new();
-    if deletions != Deletions::Meant {
+    if let Deletions::Judge { turn, recent, held } = deletions {
         let root = root(desk);
         let files = desk.index.len();
-        let judge = |deletions| deletions::judge(deletions::Batch { deletions, recent, files, root });
-        if judge(missing.len()) != Verdict::Commit {
+        let judge = |deletions| deletions::judge(deletions::Batch { deletions, recent, held, files, root });
+        let most = if let Turn::UpTo(most) = turn { most } else { usize::MAX };
+        let new = !taken.is_empty() || !moved.is_empty();
+        if judge(missing.len()) != Verdict::Commit || (new && missing.len() > most) {
             // Worth a look at the whole index.
             moved_too = moved_and_edited(desk, taken, gone, &missing, &moved);
             missing.retain(|path| !moved_too.contains(path));
         }
         if let Verdict::Hold(reason) = judge(missing.len()) {
             plan.held = Some((reason, std::mem::take(&mut missing)));
+        } else if missing.len() > most {
+            plan.postponed = std::mem::take(&mut missing);
         }
     }
     plan.deleted = missing.len();
