@@ -1,6 +1,6 @@
 //! Git remotes that carry only names when they are added, and hold contents later: nobody has to add them again.
 
-use tributary_testkit::{Node, Sandbox, Sshd, eventually, need_all};
+use tributary_testkit::{Node, Sandbox, Sshd, eventually, need_all, run};
 
 use crate::member::{LIMIT, Member, bare, git, text, trib};
 
@@ -37,8 +37,17 @@ fn a_server_that_gets_git_annex_later() {
     let (a, b) = (start("a"), start("b"));
     a.add().remote("hub", &[&sshd.url(&hub)]).write("before", "1").wait();
     assert_eq!(git(&sandbox, &hub, &["config", "--default", "", "annex.uuid"]), "", "it has no UUID yet");
-    // git-annex-shell initialises a repository that has a git-annex branch by now when it is asked for its UUID, as B does.
     b.run(["clone", &sshd.url(&hub), b.path()]);
+    // git-annex-shell would do it, now that there is a git-annex branch, when it is asked in the usual way.
+    assert_eq!(
+        git(&sandbox, &hub, &["config", "--default", "", "annex.uuid"]),
+        "",
+        "asking initialises nothing"
+    );
+    // Its owner does.
+    let mut init = sandbox.command("git-annex");
+    init.current_dir(&hub).args(["init", "server"]);
+    run(init).ok();
     a.sync();
     b.fetches(&a.files());
     assert_eq!(a.status()["places"][0]["kind"], "gitWithContents", "A knows that it holds contents");

@@ -75,7 +75,7 @@ fn what_cannot_be_done_is_said_with_its_remedy() {
         (&["remote", "add", dir, "usb", "type=directory", "encryption=none"], "Where usb is", "directory="),
         (
             &["remote", "add", dir, "usb", "type=directory", "encryption=none", &nowhere],
-            "No such file",
+            "not mounted is missing",
             "mount it",
         ),
         (

@@ -11,7 +11,7 @@ use crate::retry::Retry;
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
     /// Nobody answered (the drive is not mounted, the server is down), so what is there stays unknown.
-    #[error("no answer from {remote}")]
+    #[error("{remote} cannot be reached")]
     Unreachable {
         /// The remote.
         remote: RemoteName,

@@ -8,7 +8,7 @@ use tributary_formats::logs::RemoteConfig;
 use tributary_formats::{Key, RepoUuid};
 
 use super::Directory;
-use super::place::{Place, mark};
+use super::place::{Place, error, mark};
 use crate::chunks::{self, ChunkRecords, ChunkSet};
 use crate::config::{ConfigError, InitialiseError, LocalSettings, chunk_size, no_encryption};
 use crate::place_error::PlaceError;
@@ -106,8 +106,7 @@ pub(crate) fn initialise(
     let mut settings = Settings::new(uuid, config, local)?;
     // Whoever calls this says that this is the place, so a missing mark is to be made, not to be missed.
     settings.marked = false;
-    let metadata = std::fs::metadata(&settings.path)
-        .map_err(|source| PlaceError::Unreachable { remote: settings.name.clone(), source })?;
+    let metadata = std::fs::metadata(&settings.path).map_err(|source| error(&settings, source))?;
     if !metadata.is_dir() {
         return Err(InitialiseError::NotADirectory { path: settings.path });
     }

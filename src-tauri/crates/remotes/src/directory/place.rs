@@ -114,15 +114,17 @@ fn is_file(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
 }
 
-/// Sorts an error at the place. A missing directory is a place that is not there.
+/// Sorts an error at the place. A missing directory is a place that is not there; which one that is, tells a person more
+/// than what the system calls it.
 pub(super) fn error(settings: &Settings, source: impl Into<io::Error>) -> PlaceError {
     let source = source.into();
-    match source.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            PlaceError::Unreachable { remote: settings.name.clone(), source }
-        }
-        _ => PlaceError::of(&settings.name, source),
-    }
+    let path = settings.path.display();
+    let said = match source.kind() {
+        io::ErrorKind::NotFound => format!("the folder {path} is missing"),
+        io::ErrorKind::NotADirectory => format!("{path} is no folder"),
+        _ => return PlaceError::of(&settings.name, source),
+    };
+    PlaceError::Unreachable { remote: settings.name.clone(), source: io::Error::new(source.kind(), said) }
 }
 
 /// The UUID in the mark; `None` without one.

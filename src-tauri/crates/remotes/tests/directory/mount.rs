@@ -65,7 +65,11 @@ async fn a_place_is_never_made_only_marked() {
     let place = DirectoryPlace::empty(None);
     fs::remove_dir(place.path()).unwrap();
     let error = initialise(&place.uuid, &place.config, &place.local()).expect_err("there is nothing");
-    assert!(matches!(error, InitialiseError::Place(PlaceError::Unreachable { .. })), "{error:?}");
+    let InitialiseError::Place(error @ PlaceError::Unreachable { source, .. }) = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(error.to_string(), "usb cannot be reached");
+    assert_eq!(source.to_string(), format!("the folder {} is missing", place.path().display()));
     assert!(!place.path().exists(), "it may be a drive that is not plugged in");
     fs::write(place.path(), "a file").unwrap();
     let error = initialise(&place.uuid, &place.config, &place.local()).expect_err("it is a file");
