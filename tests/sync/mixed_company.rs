@@ -62,7 +62,8 @@ fn syncing_in_a_loop(version: &AnnexVersion) {
 
 /// The folders in which A resolves the conflicts, when it goes on after a rest and when it starts after it was off, and the
 /// one in which git-annex does.
-const RESOLVED_BY: [&str; 3] = ["resolved by A, which rested", "resolved by A, which was off", "resolved by B"];
+const RESOLVED_BY: [&str; 3] =
+    ["resolved by A, which rested", "resolved by A, which was off", "resolved by B"];
 
 /// Files that both sides change in ways that cannot both stand: names, and whether A and B edit (or add) it, or delete it.
 const CONFLICTS: [(&str, [Option<&str>; 2]); 8] = [

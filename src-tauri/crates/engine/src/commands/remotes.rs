@@ -25,7 +25,7 @@ use crate::state::places::{
 use crate::state::remote_uuid;
 use crate::threads::committer::chain;
 use crate::threads::fetcher::{self, unix_now};
-use crate::threads::merger::merge::{Merge, MergeFault};
+use crate::threads::merger::merge::{Brought, Merge, MergeFault};
 
 /// Longest name that a remote may have, bytes.
 const MAX_NAME: usize = 64;
@@ -108,7 +108,11 @@ fn connect(folder: &Folder, repo: &Repository, name: &str, url: &str, contents: 
         tell: Some(folder.facts.clone()),
         first: Some(folder.first.clone()),
     };
-    let brought = merge.merge(Some(name)).map_err(|error| not_merged(name, &error))?;
+    let brought = match merge.merge(Some(name)) {
+        // It is merged when the folder goes on.
+        Err(MergeFault::Resting) => Brought::default(),
+        merged => merged.map_err(|error| not_merged(name, &error))?,
+    };
     folder.facts.send(Fact::Merged { from: brought.from, conflicts: brought.conflicts }).ok();
     folder.sync();
     Ok(())
@@ -383,7 +387,7 @@ fn not_made(name: &str, directory: Option<&Path>, error: &InitialiseError) -> Fa
         ),
         InitialiseError::Place(PlaceError::Unreachable { source, .. }) => fault(
             Some(ProblemCode::PlaceUnreachable),
-            format!("{at} cannot be used: {source}."),
+            format!("{name} could not be added: {}.", chain(source)),
             "Plug the drive in or mount it, and make the folder if it is a new one.",
         ),
         InitialiseError::Place(PlaceError::WrongPlace { found, .. }) => fault(

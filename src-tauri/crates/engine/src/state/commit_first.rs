@@ -33,8 +33,8 @@ impl CommitFirst {
     }
 
     /// Waits until the committer has gone through these paths. Some of them it may not commit: what cannot be read, what
-    /// somebody still writes, deletions that are held.
-    pub(crate) async fn committed(&self, paths: Vec<TreePath>) {
+    /// somebody still writes, deletions that are held. False when the folder rests or stops instead.
+    pub(crate) async fn committed(&self, paths: Vec<TreePath>) -> bool {
         let mut paused = self.paused.clone();
         let through = async {
             // A folder that was just opened is walked through: of a move, one half may not be known yet.
@@ -43,11 +43,13 @@ impl CommitFirst {
             self.changes.ended(batch).await;
         };
         tokio::select! {
-            () = through => {}
-            () = self.stop.cancelled() => {}
-            _ = paused.wait_for(|paused| *paused) => {}
+            biased;
+            () = self.stop.cancelled() => false,
+            _ = paused.wait_for(|paused| *paused) => false,
+            () = through => true,
             () = tokio::time::sleep(self.patience) => {
                 tracing::info!("what was changed here takes long to commit, so others' changes are merged first");
+                true
             }
         }
     }
@@ -86,7 +88,8 @@ mod tests {
             assert_eq!(scene.changes.waiting(), 1, "it is being committed");
             scene.changes.done();
         };
-        tokio::join!(committer, scene.first.committed(path()));
+        let ((), committed) = tokio::join!(committer, scene.first.committed(path()));
+        assert!(committed);
         assert_eq!(scene.changes.waiting(), 0);
     }
 
@@ -109,10 +112,10 @@ mod tests {
         let scene = Scene::new();
         let begun = tokio::time::Instant::now();
         scene.pause.send(true).unwrap();
-        scene.first.committed(path()).await;
+        assert!(!scene.first.committed(path()).await);
         scene.pause.send(false).unwrap();
         scene.stop.cancel();
-        scene.first.committed(path()).await;
+        assert!(!scene.first.committed(path()).await);
         assert!(begun.elapsed() < PATIENCE);
     }
 
@@ -120,7 +123,7 @@ mod tests {
     async fn a_committer_that_takes_too_long_keeps_nobody_for_ever() {
         let mut scene = Scene::new();
         scene.first.patience = Duration::from_millis(20);
-        scene.first.committed(path()).await;
+        assert!(scene.first.committed(path()).await, "others go on");
         assert_eq!(scene.changes.waiting(), 1, "it was not committed");
     }
 }

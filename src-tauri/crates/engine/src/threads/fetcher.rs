@@ -107,6 +107,7 @@ impl Fetcher {
             FetchFault::Exchanged(exchanged) => {
                 (Failure::Person, Some(exchanged_problem(&place.name, exchanged)))
             }
+            FetchFault::Merge(MergeFault::Resting) => (Failure::Later, None),
             FetchFault::Merge(fault) => {
                 let (failure, problem) = merge_fault(&place.name, fault);
                 (failure, Some(problem))

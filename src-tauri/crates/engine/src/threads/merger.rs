@@ -16,7 +16,7 @@ use notify::{Config, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _}
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::merge::{Merge, deliver};
+use self::merge::{Merge, MergeFault, deliver};
 use crate::folder_facts::FactSender;
 use crate::state::arrivals::Arrivals;
 use crate::threads::committer::chain;
@@ -47,7 +47,9 @@ pub(crate) async fn run(mut merger: Merger, stop: CancellationToken) {
         if !matches!(stop.run_until_cancelled(resumed).await, Some(Ok(_))) {
             return;
         }
-        merger.take_in().await;
+        if !merger.take_in().await {
+            moved.notify_one();
+        }
     }
 }
 
@@ -73,15 +75,18 @@ impl Merger {
         made.inspect_err(|error| tracing::warn!(%error, "pushes to this repository cannot be heard")).ok()
     }
 
-    async fn take_in(&self) {
+    /// Merges; false when the folder rests with something to commit first, and it is to be tried again.
+    async fn take_in(&self) -> bool {
         let merge = self.merge.clone();
         let merged =
             tokio::task::spawn_blocking(move || merge.merge(None)).await.expect("merging does not panic");
         match merged {
             Ok(brought) if brought.moved => deliver(brought, &self.facts, &self.apply),
             Ok(_) => {}
+            Err(MergeFault::Resting) => return false,
             // The next fetch meets the same and tells the person.
             Err(error) => tracing::info!(fault = chain(&error), "what was pushed here was not merged"),
         }
+        true
     }
 }

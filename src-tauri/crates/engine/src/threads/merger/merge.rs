@@ -59,6 +59,9 @@ pub(crate) enum MergeFault {
     /// The desk failed.
     #[error(transparent)]
     Desk(#[from] DeskError),
+    /// The folder rests or stops, with changes that were to be committed first. Merged when it goes on.
+    #[error("what was changed here is not committed yet")]
+    Resting,
     /// The repository cannot be read.
     #[error("the repository cannot be read: {0}")]
     Git(String),
@@ -114,15 +117,12 @@ impl Merge {
                 }
                 Ok::<_, MergeFault>(visit)
             })?;
-            match (visit, first) {
-                (Visit::Uncommitted(paths), Some(first)) => {
-                    tracing::info!(
-                        paths = paths.len(),
-                        "changes made here are committed before others' are merged"
-                    );
-                    Handle::current().block_on(first.committed(paths));
-                }
-                _ => break,
+            let (Visit::Uncommitted(paths), Some(first)) = (visit, first) else { break };
+            tracing::info!(paths = paths.len(), "changes made here are committed before others' are merged");
+            if !Handle::current().block_on(first.committed(paths)) {
+                // What was learned on the way is not asked about again.
+                self.desk.here(|desk| self.tell(desk, before, &mut brought))?;
+                return Err(MergeFault::Resting);
             }
         }
         Ok(brought)
