@@ -14,5 +14,6 @@ mod kills;
 mod milestone;
 mod mixed_company;
 mod moved;
+mod power;
 mod replaced;
 mod scene;

@@ -2,6 +2,7 @@
 
 pub(crate) mod arrivals;
 pub mod board;
+pub mod boot;
 pub mod changes;
 pub(crate) mod commit_first;
 pub mod deletions;

@@ -138,6 +138,13 @@ impl Changes {
         self.ends.send_replace(());
     }
 
+    /// Whether the folder was looked through, and all that was found is committed.
+    #[must_use]
+    pub fn is_all_taken_in(&self) -> bool {
+        let looked_through = self.lock().looked_through;
+        looked_through && self.waiting() == 0
+    }
+
     /// Waits until the folder was looked through.
     pub async fn known(&self) {
         self.until(|inner| inner.looked_through).await;

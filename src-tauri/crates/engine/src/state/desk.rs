@@ -5,6 +5,7 @@
 //! merger and applier each take the desk for a moment; hashing, copying and the network happen off it.
 
 mod stale_index;
+mod torn;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -21,6 +22,7 @@ use tributary_repo::repository::OpenError;
 use tributary_repo::tree::{self, Content, EntryMode, TreeDelta, TreeEntry, TreeError};
 use tributary_repo::{Oid, Repository, stale_locks};
 
+use super::boot::Boot;
 use super::ledger::{BranchNote, FileContent, FileRow, Followed, Ledger, LedgerError, Reason, Standing};
 use super::wishes::Wishes;
 
@@ -43,6 +45,8 @@ pub struct Desk {
     pub placing: HashSet<TreePath>,
     /// Paths that changed while the applier had them: to be looked at when it is done.
     pub deferred: HashSet<TreePath>,
+    /// Whether the machine was started anew since the folder was whole.
+    boot: Boot,
     /// The branch that the folder is on.
     branch: String,
     /// The commit that index and ledger are at.
@@ -136,6 +140,7 @@ impl Desk {
         WorkTree::clean_up(&repo.annex_dir()).map_err(DeskError::WorkTree)?;
         let branch = repo.branch().map_err(|error| DeskError::Git(error.to_string()))?;
         let mut desk = Self {
+            boot: Boot::read(&state),
             branch,
             repo,
             index,

@@ -30,7 +30,7 @@ use crate::folder_facts::{Fact, FactSender};
 use crate::state::arrivals::Arrivals;
 use crate::state::changes::Changes;
 use crate::state::deletions::{self, More, Storm};
-use crate::state::desk::{DeskError, DeskHandle};
+use crate::state::desk::{Desk, DeskError, DeskHandle};
 use crate::state::facts;
 use crate::state::places::Places;
 use crate::state::problems::problem;
@@ -132,6 +132,9 @@ pub(crate) async fn run(mut committer: Committer, stop: CancellationToken) {
             batch = committer.changes.next_batch() => {
                 committer.batch(batch, false, &mut carried).await;
                 committer.changes.done();
+                if committer.changes.is_all_taken_in() {
+                    committer.desk.with(Desk::note_whole).await;
+                }
             }
             () = over => committer.batch(vec![], false, &mut carried).await,
             Some(answer) = committer.answers.recv() => committer.answer(answer, &mut carried).await,
@@ -172,6 +175,9 @@ impl Committer {
     ) -> Result<(), BatchError> {
         let mut found = self.desk.with(move |desk| survey::survey(desk, batch)).await?;
         let went = !found.gone.is_empty();
+        if found.torn {
+            self.apply.versions();
+        }
         carried.gone.extend(found.gone.drain(..));
         carried.moved.extend(found.moved.drain());
         found.moved.clone_from(&carried.moved);

@@ -24,6 +24,8 @@ pub(super) struct Survey {
     pub busy: Vec<TreePath>,
     /// Sockets, devices and the like.
     pub odd: Vec<TreePath>,
+    /// Files that a loss of power left torn are to be placed again.
+    pub torn: bool,
     /// Files that are gone, by what tells that a new name is the same file: it was moved then and need not be read.
     pub moved: HashMap<Identity, Moved>,
 }
@@ -105,6 +107,8 @@ fn there(desk: &mut Desk, path: TreePath, stat: FileStat, found: &mut Survey) ->
         found.odd.push(path);
     } else if desk.work.is_open_for_writing(&path).map_err(DeskError::WorkTree)? {
         found.busy.push(path);
+    } else if desk.place_torn_again(&path, &stat)? {
+        found.torn = true;
     } else {
         found.files.push((path, stat));
     }
