@@ -295,7 +295,10 @@ fn who_gave_us_our_heads_is_not_offered_them() {
     assert_eq!(pushes, [Effect::Push { place: B, heads }], "it came from A and goes on to B");
     // What is under way ends with a newer truth than what A gave us before.
     let newer = Heads { branch: Head([8; 20]), annex: Head([8; 20]) };
-    assert_eq!(desk.tell(Input::Heads { heads: newer, origin: Origin::Local }), [Effect::Push { place: A, heads: newer }]);
+    assert_eq!(
+        desk.tell(Input::Heads { heads: newer, origin: Origin::Local }),
+        [Effect::Push { place: A, heads: newer }]
+    );
     desk.tell(Input::PlaceHolds { place: A, heads });
     let done = Input::PushEnded { place: A, pushed: newer, result: PushResult::Done { news: true } };
     assert!(!desk.tell(done).contains(&Effect::Push { place: A, heads: newer }));

@@ -26,7 +26,10 @@ pub struct Programs {
 
 /// Builds both programs. The front end must have been built.
 pub fn programs(release: bool) -> Result<Programs> {
-    build(&[EVERYTHING, &["--bin", "trib", "--bin", "git-remote-xmpp", "--bin", "tributary"]].concat(), release)?;
+    build(
+        &[EVERYTHING, &["--bin", "trib", "--bin", "git-remote-xmpp", "--bin", "tributary"]].concat(),
+        release,
+    )?;
     Ok(Programs { trib: checkout::built("trib", release), shell: checkout::built("tributary", release) })
 }
 

@@ -27,6 +27,9 @@ pub const STORM_PATHS: usize = 20;
 /// A batch of this many paths is taken at once, so that others work on it while the storm goes on.
 pub const FULL: usize = 1000;
 
+/// Most paths of a batch in which files are looked for that were moved.
+pub const MOVED: usize = 10 * FULL;
+
 /// What the watcher saw.
 #[derive(Debug, Default)]
 pub struct Changes {
@@ -176,11 +179,14 @@ impl Changes {
         self.news.notify_one();
     }
 
-    /// Waits for a complete batch and takes it. `done` must be told when its commit ended.
-    pub async fn next_batch(&self) -> Vec<TreePath> {
+    /// Waits for a complete batch and takes it. `done` must be told when its commit ended. Of so many files (`gone`) the
+    /// new names are looked for: as many may be in the batch, since what was moved is not read, and whoever hears of a
+    /// move at once has less to do than with one in parts.
+    pub async fn next_batch(&self, gone: usize) -> Vec<TreePath> {
+        let most = gone.clamp(FULL, MOVED);
         loop {
             let news = self.news.notified();
-            let ripeness = self.take_if_ripe();
+            let ripeness = self.take_if_ripe(most);
             match ripeness {
                 Ok(batch) => return batch,
                 Err(Ripeness::In(pause)) => {
@@ -218,7 +224,7 @@ impl Changes {
         inner.len() + usize::try_from(busy).unwrap_or(usize::MAX)
     }
 
-    fn take_if_ripe(&self) -> Result<Vec<TreePath>, Ripeness> {
+    fn take_if_ripe(&self, most: usize) -> Result<Vec<TreePath>, Ripeness> {
         let mut inner = self.lock();
         let (Some(first), Some(last)) = (inner.first, inner.last) else { return Err(Ripeness::Empty) };
         let ripeness = ripeness(Instant::now(), first, last, inner.len(), inner.coming > 0);
@@ -227,8 +233,8 @@ impl Changes {
         }
         inner.hurry = false;
         inner.taken += 1;
-        let mut batch = if inner.paths.len() > FULL {
-            let rest = inner.paths.iter().nth(FULL).cloned().expect("there are more");
+        let mut batch = if inner.paths.len() > most {
+            let rest = inner.paths.iter().nth(most).cloned().expect("there are more");
             let rest = inner.paths.split_off(&rest);
             std::mem::replace(&mut inner.paths, rest)
         } else {
@@ -284,7 +290,7 @@ mod tests {
         let path = |name: &str, n| TreePath::new(format!("{name}{n:06}")).unwrap();
         changes.add((0..FULL + 1).map(|n| path("a", n)));
         changes.add_gone((0..FULL + 1).map(|n| path("b", n)));
-        let batch = changes.next_batch().await;
+        let batch = changes.next_batch(0).await;
         assert_eq!(batch.len(), FULL + FULL + 1);
         assert!(batch.contains(&path("b", FULL)) && !batch.contains(&path("a", FULL)));
     }
@@ -294,17 +300,26 @@ mod tests {
         let changes = Changes::default();
         let path = |name: &str, n| TreePath::new(format!("{name}{n:06}")).unwrap();
         changes.add((0..FULL + 1).map(|n| path("a", n)));
-        changes.next_batch().await;
+        changes.next_batch(0).await;
         let mine = changes.ask([path("b", 0)]);
         changes.add((0..FULL + 1).map(|n| path("a", n)));
         let mut ended = std::pin::pin!(changes.ended(mine));
         changes.done();
         assert!(futures::poll!(&mut ended).is_pending(), "that batch was taken before");
-        assert!(changes.next_batch().await.contains(&path("b", 0)));
+        assert!(changes.next_batch(0).await.contains(&path("b", 0)));
         assert!(futures::poll!(&mut ended).is_pending(), "it is being committed");
         changes.done();
         ended.await;
         assert!(changes.waiting() > 0, "the storm goes on");
+    }
+
+    #[tokio::test]
+    async fn as_many_as_went_may_come_at_once() {
+        for (gone, most) in [(0, FULL), (FULL + 5, FULL + 5), (MOVED + 5, MOVED)] {
+            let changes = Changes::default();
+            changes.add((0..MOVED + 9).map(|n| TreePath::new(format!("f{n:06}")).unwrap()));
+            assert_eq!(changes.next_batch(gone).await.len(), most);
+        }
     }
 
     #[tokio::test]
@@ -314,7 +329,7 @@ mod tests {
         changes.add_gone([TreePath::new("old").unwrap()]);
         assert_eq!(changes.waiting(), 2);
         let started = Instant::now();
-        let (batch, ()) = tokio::join!(changes.next_batch(), async {
+        let (batch, ()) = tokio::join!(changes.next_batch(0), async {
             tokio::task::yield_now().await;
             changes.add([TreePath::new("new").unwrap()]);
             drop(look);
@@ -330,7 +345,7 @@ mod tests {
         changes.add(all.clone());
         let mut seen = Vec::new();
         while seen.len() < all.len() {
-            let batch = changes.next_batch().await;
+            let batch = changes.next_batch(0).await;
             assert!(batch.len() <= FULL);
             seen.extend(batch);
             changes.done();

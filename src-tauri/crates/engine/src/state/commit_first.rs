@@ -84,7 +84,7 @@ mod tests {
     async fn the_batch_that_has_the_path_is_waited_for() {
         let scene = Scene::new();
         let committer = async {
-            assert_eq!(scene.changes.next_batch().await, path());
+            assert_eq!(scene.changes.next_batch(0).await, path());
             assert_eq!(scene.changes.waiting(), 1, "it is being committed");
             scene.changes.done();
         };

@@ -80,6 +80,11 @@ struct Carried {
 }
 
 impl Carried {
+    /// Of how many files that went the new names may come yet. What is held was looked for already.
+    fn may_be_moved(&self) -> usize {
+        if self.held { 0 } else { self.moved.len() }
+    }
+
     /// How the deletions of a batch are to be treated, when `more` waits.
     fn judge(&mut self, more: More) -> Deletions {
         // What is held is decided already: it is part of no move that goes on.
@@ -129,7 +134,7 @@ pub(crate) async fn run(mut committer: Committer, stop: CancellationToken) {
         };
         tokio::select! {
             () = stop.cancelled() => return,
-            batch = committer.changes.next_batch() => {
+            batch = committer.changes.next_batch(carried.may_be_moved()) => {
                 committer.batch(batch, false, &mut carried).await;
                 committer.changes.done();
                 if committer.changes.is_all_taken_in() {
