@@ -13,30 +13,32 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tributary_testkit::xmpp_servers::{FaultProxy, Prosody, ProsodyOptions, XmppServer};
-use tributary_testkit::{Node, Sandbox, differences, eventually, need_all, run_within, within};
+use tributary_testkit::xmpp_servers::{Ejabberd, FaultProxy, Prosody, ProsodyOptions, XmppServer};
+use tributary_testkit::{Entry, Node, Sandbox, differences, eventually, need_all, run_within, within};
 use tributary_xmpp::device::DeviceKeys;
 
 use crate::member::{LIMIT, Member, PASSWORD, USER, text, trib};
 
-/// A node that can start `git-remote-xmpp`, with an own folder and the account.
+/// A node that can start `git-remote-xmpp`, with an own folder and the account, which it reaches at this port.
 #[track_caller]
-fn computer(sandbox: &Sandbox, name: &str, server: &Prosody) -> Member {
-    let member = unconnected(sandbox, name);
-    member.log_in(server);
-    member
-}
-
-/// The same without the account.
-#[track_caller]
-fn unconnected(sandbox: &Sandbox, name: &str) -> Member {
+fn computer_at(sandbox: &Sandbox, name: &str, server: &dyn XmppServer, port: u16) -> Member {
     let helper = PathBuf::from(env!("CARGO_BIN_EXE_git-remote-xmpp"));
     let home = sandbox.join(name).join("home");
     let beside = helper.parent().expect("a program lies in a folder");
     let node = Node::builder(trib(), &home).path_first(beside).start();
     let member = Member { node, dir: sandbox.join(name).join("folder") };
+    let (jid, at) = (format!("{USER}@{}", server.domain()), format!("127.0.0.1:{port}"));
+    let password = format!("printf %s '{PASSWORD}'");
+    let login = ["xmpp", "login", &jid, "--server", &at, "--ca", text(server.ca()), "--keyring", "file"];
+    member.run(login.into_iter().chain(["--password-command", &password]));
     member.add();
     member
+}
+
+/// The same, at the server's own port.
+#[track_caller]
+fn computer(sandbox: &Sandbox, name: &str, server: &dyn XmppServer) -> Member {
+    computer_at(sandbox, name, server, server.starttls_port())
 }
 
 /// What others know a computer by, as pairing would tell them.
@@ -50,7 +52,7 @@ struct Known {
 
 impl Known {
     #[track_caller]
-    fn of(member: &Member, server: &Prosody) -> Known {
+    fn of(member: &Member, server: &dyn XmppServer) -> Known {
         let read = |file: &str| -> Value {
             let text = fs::read(member.node.home().join("config").join(file)).expect("it was logged in");
             serde_json::from_slice(&text).expect("it is JSON")
@@ -87,7 +89,7 @@ impl Known {
 
 /// Pairs all of them with each other, with every right.
 #[track_caller]
-fn pair(members: &mut [Member], server: &Prosody) {
+fn pair(members: &mut [Member], server: &dyn XmppServer) {
     let known: Vec<Known> = members.iter().map(|member| Known::of(member, server)).collect();
     for (at, member) in members.iter_mut().enumerate() {
         let others = known.iter().enumerate().filter(|(other, _)| *other != at);
@@ -114,6 +116,15 @@ fn knows_of_the_store(member: &Member) {
         show.current_dir(&member.dir).args(["show", "git-annex:remote.log"]);
         run_within(show, LIMIT).stdout().contains("name=store").then_some(())
     });
+}
+
+/// Writes this many files, each with a content of its own.
+#[track_caller]
+fn many(member: &Member, files: usize) {
+    for file in 0..files {
+        let content = format!("{} {file}", member.name());
+        member.write(&format!("{}/{}/{file}", member.name(), file % 10), content);
+    }
 }
 
 /// Waits until all have the same files and history.
@@ -151,12 +162,16 @@ fn computers_without_a_git_remote_converge_and_the_server_reads_nothing() {
     let server = Prosody::start_with("localhost.example", &[(USER, PASSWORD)], options);
     let store = sandbox.dir("drive");
     let mut members = vec![computer(&sandbox, "anna", &server), computer(&sandbox, "ben", &server)];
-    members[0].store(&store).write("from-anna/secret-name", "words of anna").wait();
+    members[0].store(&store).write("from-anna/secret-name", "words of anna");
+    many(&members[0], 249);
+    members[0].wait();
     pair(&mut members, &server);
     // Where contents are is known from the names that came.
     knows_of_the_store(&members[1]);
     members[1].store(&store).write("from-ben/other-name", "words of ben");
+    many(&members[1], 249);
     converged(&members);
+    assert_eq!(members[0].files().values().filter(|entry| matches!(entry, Entry::File { .. })).count(), 500);
     assert_eq!(members[0].read("from-ben/other-name").as_deref(), Some("words of ben"));
     assert_eq!(members[1].read("from-anna/secret-name").as_deref(), Some("words of anna"));
     for member in &members {
@@ -178,6 +193,45 @@ fn computers_without_a_git_remote_converge_and_the_server_reads_nothing() {
             assert!(!seen.contains(whole), "the server saw {secret} in base64");
         }
     }
+}
+
+/// What Debian's configuration allows a client.
+const SHIPPED_BY_PROSODY: &str = r#"limits = { c2s = { rate = "10kb/s" } }"#;
+
+#[test]
+fn a_server_that_limits_its_clients_slows_them_down_and_stops_nothing() {
+    if !need_all(Prosody::NEEDS) {
+        return;
+    }
+    let also = &["limits"];
+    let options = ProsodyOptions { also, extra: SHIPPED_BY_PROSODY, ..ProsodyOptions::default() };
+    sixty_files(&Prosody::start_with("localhost.example", &[(USER, PASSWORD)], options));
+}
+
+#[test]
+fn ejabberd_as_it_is_shipped_carries_it_too() {
+    if !need_all(Ejabberd::NEEDS) {
+        return;
+    }
+    sixty_files(&Ejabberd::start_limited("localhost.example", &[(USER, PASSWORD)]));
+}
+
+/// Two computers and sixty files, thirty from each.
+#[track_caller]
+fn sixty_files(server: &dyn XmppServer) {
+    let sandbox = Sandbox::new();
+    let store = sandbox.dir("drive");
+    let mut members = vec![computer(&sandbox, "anna", server), computer(&sandbox, "ben", server)];
+    members[0].store(&store);
+    many(&members[0], 30);
+    members[0].wait();
+    pair(&mut members, server);
+    knows_of_the_store(&members[1]);
+    members[1].store(&store);
+    many(&members[1], 30);
+    converged(&members);
+    assert_eq!(members[1].read("anna/9/29").as_deref(), Some("anna 29"));
+    assert_eq!(members[0].read("ben/0/0").as_deref(), Some("ben 0"));
 }
 
 #[test]
@@ -226,14 +280,9 @@ fn a_connection_that_is_cut_and_a_server_that_is_killed_delay_and_lose_nothing()
     let (sandbox, mut server) = (Sandbox::new(), member::server());
     let proxy = FaultProxy::start(server.starttls_port());
     let store = sandbox.dir("drive");
-    let mut members = vec![unconnected(&sandbox, "anna"), unconnected(&sandbox, "ben")];
-    members[1].log_in(&server);
     // Anna's connection goes through the proxy.
-    let (jid, at) = (format!("{USER}@{}", server.domain()), format!("127.0.0.1:{}", proxy.port()));
-    let password = format!("printf %s '{PASSWORD}'");
-    let ca = text(server.ca()).to_owned();
-    let login = ["xmpp", "login", &jid, "--server", &at, "--ca", &ca, "--keyring", "file"];
-    members[0].run(login.into_iter().chain(["--password-command", &password]));
+    let anna = computer_at(&sandbox, "anna", &server, proxy.port());
+    let mut members = vec![anna, computer(&sandbox, "ben", &server)];
     members[0].store(&store);
     pair(&mut members, &server);
     knows_of_the_store(&members[1]);
@@ -292,7 +341,11 @@ fn git_by_hand_clones_pulls_and_pushes() {
     let inside = |args: &[&str]| on_ben(&members, &[&["-C", text(&clone)], args].concat());
     inside(&["add", "by-hand"]).ok();
     inside(&["commit", "-q", "-m", "by hand"]).ok();
-    inside(&["push", "-q", "origin", "HEAD:synced/master"]).ok();
+    // Ben's own program may push at the same moment, as anybody may: pull and push again.
+    eventually(LIMIT, "it is pushed", || {
+        inside(&["pull", "-q", "--rebase", "origin", "synced/master"]);
+        inside(&["push", "-q", "origin", "HEAD:synced/master"]).success().then_some(())
+    });
     eventually(LIMIT, "what was pushed is in the folder", || members[0].read("by-hand"));
     let refused = inside(&["push", "-q", "origin", "HEAD:refs/heads/elsewhere"]);
     assert!(!refused.success(), "{refused}");
@@ -312,7 +365,7 @@ fn who_may_only_read_changes_nothing() {
         return;
     }
     let (sandbox, server) = (Sandbox::new(), member::server());
-    let mut members = vec![computer(&sandbox, "anna", &server), computer(&sandbox, "ben", &server)];
+    let mut members = [computer(&sandbox, "anna", &server), computer(&sandbox, "ben", &server)];
     members[0].write("a", "1").wait();
     let known: Vec<Known> = members.iter().map(|member| Known::of(member, &server)).collect();
     let (anna, ben) = (&known[0], &known[1]);

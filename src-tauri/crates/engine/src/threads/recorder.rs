@@ -70,8 +70,12 @@ impl Recorder {
             })
             .map_err(|error| chain(&error))??;
         self.desk.here(|desk| {
-            desk.follow_annex_branch().map_err(|error| chain(&error))?;
-            let keys: Vec<_> = lines.iter().map(|(key, ..)| key.clone()).collect();
+            // What somebody pushed straight to the branch a moment ago is followed along with ours, and told by nobody
+            // else.
+            let mut keys = desk.follow_annex_branch().map_err(|error| chain(&error))?;
+            keys.extend(lines.iter().map(|(key, ..)| key.clone()));
+            keys.sort_unstable();
+            keys.dedup();
             let contents = facts::of_keys(desk, &self.places, &keys, false).map_err(|error| chain(&error))?;
             let heads = facts::heads(desk).map_err(|error| chain(&error))?;
             let inputs = vec![
@@ -83,5 +87,46 @@ impl Recorder {
             self.facts.send(Fact::Planner(inputs)).ok();
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+    use tributary_formats::uuid::RepoUuid;
+    use tributary_repo::Repository;
+
+    use super::*;
+    use crate::state::desk::scene::{Scene, key};
+
+    #[tokio::test]
+    async fn what_was_pushed_to_the_branch_meanwhile_is_told_too() {
+        let mut scene = Scene::new();
+        scene.merge(&[("ours", Some(key(1))), ("theirs", Some(key(2)))]);
+        let dir = scene.machine.join("folder");
+        let (facts, mut told) = mpsc::unbounded_channel();
+        let recorder = Recorder {
+            repositories: Repositories::new(dir.clone()),
+            desk: DeskHandle::new(scene.desk),
+            places: Places::default(),
+            facts,
+        };
+        // A push moves the branch, and the record comes before the merger hears of it.
+        let pushed = Repository::open(&dir).unwrap();
+        let there = RepoUuid::parse("another").unwrap();
+        let change = LogChange::Location { key: key(2), uuid: there, status: LogStatus::Present };
+        pushed.annex_branch().update(&[change], unix_now(), "pushed").unwrap();
+        recorder.record(vec![(key(1), Site::Here, Presence::Present)], vec![]).await;
+        let mut keys = Vec::new();
+        while let Ok(fact) = told.try_recv() {
+            let Fact::Planner(inputs) = fact else { continue };
+            for input in inputs {
+                if let Input::Contents(facts) = input {
+                    keys.extend(facts.into_iter().map(|fact| fact.key));
+                }
+            }
+        }
+        keys.sort_unstable();
+        assert_eq!(keys, [key(1), key(2)]);
     }
 }

@@ -11,7 +11,9 @@ use crate::state::repositories::Repositories;
 
 /// Finds a running folder by its repository.
 #[derive(Clone)]
-pub(crate) struct Door(Arc<dyn Fn(&RepoUuid) -> Option<Inside> + Send + Sync>);
+pub(crate) struct Door(Arc<Find>);
+
+type Find = dyn Fn(&RepoUuid) -> Option<Inside> + Send + Sync;
 
 /// A folder that is served.
 pub(super) struct Inside {

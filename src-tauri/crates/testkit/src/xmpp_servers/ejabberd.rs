@@ -47,6 +47,26 @@ impl Ejabberd {
     /// With its log when it does not come up.
     #[track_caller]
     pub fn start_with(domain: &str, accounts: &[(&str, &str)], stream_management: &str) -> Ejabberd {
+        Ejabberd::start_any(domain, accounts, stream_management, false)
+    }
+
+    /// As [`start`](Self::start), with the rate limit that Debian ships.
+    ///
+    /// # Panics
+    ///
+    /// With its log when it does not come up.
+    #[track_caller]
+    pub fn start_limited(domain: &str, accounts: &[(&str, &str)]) -> Ejabberd {
+        Ejabberd::start_any(domain, accounts, "", true)
+    }
+
+    #[track_caller]
+    fn start_any(
+        domain: &str,
+        accounts: &[(&str, &str)],
+        stream_management: &str,
+        limited: bool,
+    ) -> Ejabberd {
         let dir =
             tempfile::Builder::new().prefix("tributary-ejabberd-").tempdir().expect("a temporary folder");
         let authority = Authority::new(dir.path());
@@ -63,7 +83,7 @@ impl Ejabberd {
             process: None,
             dir,
         };
-        server.configure(stream_management);
+        server.configure(stream_management, limited);
         server.restart();
         for (user, password) in accounts {
             server.register(user, password);
@@ -71,7 +91,9 @@ impl Ejabberd {
         server
     }
 
-    fn configure(&self, stream_management: &str) {
+    fn configure(&self, stream_management: &str, limited: bool) {
+        let (listener, rule) =
+            if limited { (", shaper: c2s_shaper", "c2s_shaper: { normal: all }, ") } else { ("", "") };
         let dir = self.dir.path().display();
         let Ejabberd { domain, starttls_port, direct_tls_port, api_port, .. } = self;
         let config = format!(
@@ -81,13 +103,14 @@ certfiles: [ "{dir}/server.pem" ]
 auth_password_format: scram
 disable_sasl_mechanisms: [ "digest-md5", "X-OAUTH2" ]
 listen:
-  - {{ port: {starttls_port}, ip: "127.0.0.1", module: ejabberd_c2s, max_stanza_size: 262144, access: c2s, starttls_required: true }}
-  - {{ port: {direct_tls_port}, ip: "127.0.0.1", module: ejabberd_c2s, max_stanza_size: 262144, access: c2s, tls: true }}
+  - {{ port: {starttls_port}, ip: "127.0.0.1", module: ejabberd_c2s, max_stanza_size: 262144{listener}, access: c2s, starttls_required: true }}
+  - {{ port: {direct_tls_port}, ip: "127.0.0.1", module: ejabberd_c2s, max_stanza_size: 262144{listener}, access: c2s, tls: true }}
   - {{ port: {api_port}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {{ /api: mod_http_api }} }}
 acl: {{ local: {{ user_regexp: "" }} }}
 access_rules: {{ local: {{ allow: local }}, c2s: {{ allow: all }} }}
 api_permissions: {{ "test": {{ who: {{ ip: 127.0.0.1/8 }}, what: "*" }} }}
-shaper_rules: {{ max_user_sessions: 10, max_user_offline_messages: {{ 100: all }} }}
+shaper: {{ normal: {{ rate: 3000, burst_size: 20000 }} }}
+shaper_rules: {{ {rule}max_user_sessions: 10, max_user_offline_messages: {{ 100: all }} }}
 modules:
   mod_admin_extra: {{}}
   mod_caps: {{}}
