@@ -10,8 +10,9 @@ use tributary_formats::tree_path::TreePath;
 
 use crate::stat::FileStat;
 
+/// As a place to start from only: nobody who watches the directory is told of that, our own watcher least of all.
 const DIRECTORY: OFlags =
-    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+    OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// A directory on the way to a path.
 pub(super) enum Parent {
@@ -25,17 +26,17 @@ pub(super) enum Parent {
 
 /// Opens the directory that holds `path`; with `create` the ones that are missing are made.
 pub(super) fn open_parent(top: &OwnedFd, path: &TreePath, create: bool) -> io::Result<Parent> {
-    let mut dir = top.try_clone()?;
+    let mut dir = None;
     let depth = path.components().count() - 1;
     for (at, name) in path.components().take(depth).enumerate() {
-        dir = match open_dir(&dir, name, create) {
-            Ok(next) => next,
+        dir = match open_dir(dir.as_ref().unwrap_or(top), name, create) {
+            Ok(next) => Some(next),
             Err(Errno::NOENT) => return Ok(Parent::Missing),
             Err(Errno::NOTDIR | Errno::LOOP) => return Ok(Parent::InTheWay(prefix(path, at + 1))),
             Err(error) => return Err(error.into()),
         };
     }
-    Ok(Parent::Open(dir))
+    Ok(Parent::Open(dir.map_or_else(|| top.try_clone(), Ok)?))
 }
 
 fn open_dir(dir: &OwnedFd, name: &[u8], create: bool) -> rustix::io::Result<OwnedFd> {

@@ -155,13 +155,14 @@ fn link(path: &TreePath, target: Vec<u8>) -> Becomes {
 /// The key of a pointer file, as git leaves one where nobody filled it. Most files are told apart by their first bytes.
 fn pointer_in(work: &tributary_repo::place_in_tree::WorkTree, path: &TreePath, size: u64) -> Option<Key> {
     const MARK: &[u8] = b"/annex/objects/";
-    const START: u64 = 256;
+    const START: usize = 256;
     if size < MARK.len() as u64 || size > MAX_POINTER_SIZE as u64 {
         return None;
     }
     let mut file = work.open_file(path).ok()?;
-    let mut text = Vec::new();
-    (&mut file).take(START).read_to_end(&mut text).ok()?;
+    let mut text = vec![0; START];
+    let read = file.read(&mut text).ok()?;
+    text.truncate(read);
     if !text.windows(MARK.len()).any(|window| window == MARK) {
         return None;
     }
