@@ -11,8 +11,10 @@ use crate::{Config, Instant, Millis, Origin};
 
 /// Pause before locations that were taken over as they are; lines that follow each other closely travel together.
 const FORWARD: Millis = Millis(150);
-/// First pause before a merge; it doubles with each merge of a storm.
-const FIRST: Millis = Millis(500);
+/// First pause before a merge; it doubles with each merge of a storm. Longer than an exchange with a place that is near,
+/// and no longer: among few computers it is most of what they wait for. Where exchanges take longer, it costs some more of
+/// them, until it has doubled beyond that.
+const FIRST: Millis = Millis(100);
 /// A storm is over when nothing was merged for so long, or for twice the last pause.
 const CALM: Millis = Millis::from_secs(60);
 /// Merges are counted so far.

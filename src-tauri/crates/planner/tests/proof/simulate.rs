@@ -5,4 +5,5 @@
 
 mod economy;
 mod shapes;
+mod together;
 mod walk;

@@ -1,13 +1,14 @@
 //! What one change costs in a world that is otherwise at rest.
 
-use super::walk::{Cost, Walk};
+use super::walk::{Cost, Pace, Walk};
 use crate::graph::Graph;
 use crate::history::Merges;
 
 /// Lets a world come to rest, saves one file, and counts until it rests again.
 fn cost_of_a_change(graph: Graph, merges: Merges) -> Cost {
     let node = graph.nodes().next().expect("every graph has a node");
-    let mut walker = Walk { graph, seed: 7, xmpp: true, merges, edits: 1, trouble: false }.begin();
+    let mut walker =
+        Walk { graph, seed: 7, xmpp: true, merges, edits: 1, trouble: false, pace: Pace::Far }.begin();
     walker.until(8 * 3_600_000);
     let before = walker.cost.clone();
     walker.edit(node);

@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::walk::Walk;
+use super::walk::{Pace, Walk};
 use crate::graph::Graph;
 use crate::history::Merges;
 
@@ -17,7 +17,7 @@ fn walk(graph: &Graph, seed: u64) {
     for xmpp in [true, false] {
         for merges in [Merges::New, Merges::ByParents, Merges::Equal] {
             let graph = graph.clone();
-            Walk { graph, seed, xmpp, merges, edits: 6, trouble: true }.run();
+            Walk { graph, seed, xmpp, merges, edits: 6, trouble: true, pace: Pace::Far }.run();
         }
     }
 }
@@ -68,6 +68,6 @@ fn random_graphs_converge() {
         let graph = Graph::random(size, &mut rng);
         let merges = [Merges::New, Merges::ByParents][rng.random_range(0..2)];
         let (xmpp, trouble) = (rng.random_bool(0.6), rng.random_bool(0.8));
-        Walk { graph, seed, xmpp, merges, edits: rng.random_range(1..8), trouble }.run();
+        Walk { graph, seed, xmpp, merges, edits: rng.random_range(1..8), trouble, pace: Pace::Far }.run();
     }
 }

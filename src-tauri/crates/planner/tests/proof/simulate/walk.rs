@@ -1,6 +1,7 @@
 //! One walk: when each step happens, what goes wrong, and what is asserted at the end.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rand::rngs::StdRng;
@@ -23,6 +24,8 @@ const HOUR: u64 = 60 * MINUTE;
 const TROUBLE: u64 = 20 * MINUTE;
 /// How long nothing may be sent in the end.
 const SILENCE: u64 = 24 * HOUR;
+/// So many times quicker a step is between places that are near.
+const NEARER: u64 = 8;
 /// How long a drive stays at one end.
 const STAY: u64 = 10 * MINUTE;
 
@@ -34,6 +37,16 @@ pub struct Walk {
     pub merges: Merges,
     pub edits: usize,
     pub trouble: bool,
+    pub pace: Pace,
+}
+
+/// How quick the world is, and how large what travels in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Servers far away, and some contents that take seconds.
+    Far,
+    /// Places on the same desk, and small contents.
+    Near,
 }
 
 /// What it cost.
@@ -69,6 +82,7 @@ enum Event {
 pub struct Walker {
     pub world: World,
     pub cost: Cost,
+    pace: Pace,
     rng: StdRng,
     now: u64,
     agenda: BTreeMap<(u64, u64), Event>,
@@ -115,7 +129,7 @@ impl Walk {
         let mut rng = StdRng::seed_from_u64(self.seed);
         let (vertices, links) = (self.graph.vertices.len(), self.graph.links.len());
         let keys = (0..self.edits.max(1) * 2 + 8).map(|edit| {
-            let size = if rng.random_bool(0.8) {
+            let size = if self.pace == Pace::Near || rng.random_bool(0.8) {
                 rng.random_range(1..200_000)
             } else {
                 rng.random_range(1..50_000_000_u64)
@@ -144,6 +158,7 @@ impl Walk {
                 plan: Arc::new(plan),
             },
             cost: Cost::default(),
+            pace: self.pace,
             now: 0,
             agenda: BTreeMap::new(),
             serial: 0,
@@ -168,12 +183,18 @@ impl Walker {
         self.now = end;
     }
 
+    /// Lets the next thing happen; whether there was one.
+    pub fn step(&mut self) -> bool {
+        let Some(((now, _), event)) = self.agenda.pop_first() else { return false };
+        self.now = now;
+        self.take(event);
+        true
+    }
+
     /// Lets a look that happens to be under way come to its end.
     fn until_nothing_is_under_way(&mut self) {
         while self.agenda.values().any(|event| matches!(event, Event::Step(_))) {
-            let Some(((now, _), event)) = self.agenda.pop_first() else { break };
-            self.now = now;
-            self.take(event);
+            self.step();
         }
     }
 
@@ -361,14 +382,23 @@ impl Walker {
                     *self.cost.transfers.entry((from, to, *edit)).or_default() += 1;
                 }
                 let bytes = self.world.plan.keys[*edit].size().unwrap_or(0);
-                return self.rng.random_range(2..50) + bytes / 10_000;
+                return self.take_about(2..50) + bytes / 10_000;
             }
             _ => {}
         }
         match step {
             Step::Record { .. } => self.rng.random_range(1..20),
-            Step::Hint { .. } => self.rng.random_range(20..500),
-            _ => self.rng.random_range(10..200),
+            Step::Hint { .. } => self.take_about(20..500),
+            _ => self.take_about(10..200),
+        }
+    }
+
+    /// What a step takes that takes so long in a slow world, milliseconds.
+    fn take_about(&mut self, range: Range<u64>) -> u64 {
+        let time = self.rng.random_range(range);
+        match self.pace {
+            Pace::Far => time,
+            Pace::Near => time.div_ceil(NEARER),
         }
     }
 
