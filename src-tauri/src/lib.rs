@@ -60,6 +60,7 @@ pub fn run(start: Start) -> Result<()> {
         .plugin(tauri_plugin_autostart::init(MacosLauncher::LaunchAgent, Some(vec![HIDDEN])))
         .manage(engine.clone())
         .manage(FirstPaint::default())
+        .on_window_event(windows::hear)
         .invoke_handler(tauri::generate_handler![
             commands::command,
             commands::suggestions,

@@ -2,7 +2,7 @@
 //!
 //! The process that holds a page ends with the page. The one for the network does not: the library keeps it for the
 //! next page, for as long as the program runs, and it holds some 20 MiB. Ended, it is started again for the next
-//! window, as it would be after a crash.
+//! window, as it would be after a crash; sometimes at once, when a page was still on its way out.
 
 use std::fs;
 
@@ -15,13 +15,17 @@ const NETWORK: &str = "WebKitNetworkPr";
 /// The one that holds a page.
 const PAGE: &str = "WebKitWebProces";
 
-/// Ends the network's process. To be called where no window can come up meanwhile: on the main thread.
-pub fn end_idle() {
-    for pid in children_called(NETWORK) {
-        if let Err(error) = kill_process(pid, Signal::TERM) {
-            debug!(%error, "the web view's network process stays");
+/// Ends what is left without a window; whether anything was. To be called where no window can come up meanwhile: on the
+/// main thread.
+pub fn end_idle() -> bool {
+    let left: Vec<_> = [PAGE, NETWORK].into_iter().flat_map(children_called).collect();
+    for pid in &left {
+        debug!(pid = pid.as_raw_nonzero(), "a web process that no window needs is ended");
+        if let Err(error) = kill_process(*pid, Signal::TERM) {
+            debug!(%error, "it is not there any more");
         }
     }
+    !left.is_empty()
 }
 
 /// Ends all of them, and waits until they are gone. For the moment before the program replaces itself: its new image knows

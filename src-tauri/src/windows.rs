@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tauri::{AppHandle, Emitter, Manager, Runtime, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+use tauri::{AppHandle, Emitter, Manager, Runtime, WebviewUrl, WebviewWindowBuilder, Window, WindowEvent};
+use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
 use crate::first_paint::{FirstPaint, Page};
@@ -17,6 +18,10 @@ const MAIN: &str = "main";
 const VIEW_EVENT: &str = "view";
 /// Who closes the window and opens it again at once gets it without a wait for what was ended meanwhile.
 const SECOND_THOUGHT: Duration = Duration::from_secs(3);
+/// So many looks in a row find nothing before it is over: a process may still have been starting during the first.
+const CALM: u32 = 2;
+/// So often it is looked whether anything is left: what cannot be ended is not worth more.
+const MOST_LOOKS: u32 = 20;
 
 /// Brings the window to the front, making it if there is none, at this view if one is asked for.
 ///
@@ -44,33 +49,43 @@ pub fn show<R: Runtime>(app: &AppHandle<R>, view: Option<View>) -> Result<()> {
     }
     // From before the page can say a word.
     let page = rendering::may_fall_back().then(|| app.state::<FirstPaint>().begin());
-    let window = WebviewWindowBuilder::from_config(app, &config)
+    WebviewWindowBuilder::from_config(app, &config)
         .and_then(WebviewWindowBuilder::build)
         .context("making the window")?;
-    let closed = app.clone();
-    window.on_window_event(move |event| {
-        if matches!(event, WindowEvent::Destroyed) {
-            tauri::async_runtime::spawn(settle(closed.clone()));
-        }
-    });
     if let Some(page) = page {
         tauri::async_runtime::spawn(watch_first_paint(app.clone(), page));
     }
     Ok(())
 }
 
-/// Gives back what a window needed, unless there is one again.
+/// Takes what happened to a window. To be told from the start: a window can be closed before its maker has got hold of it.
+pub fn hear<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
+    if matches!(event, WindowEvent::Destroyed) {
+        tauri::async_runtime::spawn(settle(window.app_handle().clone()));
+    }
+}
+
+/// Gives back what a window needed, unless there is one again. What was ended may be started anew by a page that was still
+/// on its way out, so it looks until nothing is left.
 async fn settle<R: Runtime>(app: AppHandle<R>) {
-    tokio::time::sleep(SECOND_THOUGHT).await;
-    let asked = app.clone();
-    // Windows are made on the main thread: none can come up between the look and what follows.
-    let settled = app.run_on_main_thread(move || {
-        if asked.get_webview_window(MAIN).is_none() {
-            web_processes::end_idle();
+    let mut calm = 0;
+    for _ in 0..MOST_LOOKS {
+        tokio::time::sleep(SECOND_THOUGHT).await;
+        let (answer, left) = oneshot::channel();
+        let asked = app.clone();
+        // Windows are made on the main thread: none can come up between the look and what follows.
+        let looked = app.run_on_main_thread(move || {
+            let left = asked.get_webview_window(MAIN).is_none() && web_processes::end_idle();
+            let _ = answer.send(left); // Who asked is gone only when the program ends.
+        });
+        if let Err(error) = looked {
+            debug!(%error, "the program ends");
+            return;
         }
-    });
-    if let Err(error) = settled {
-        debug!(%error, "the program ends");
+        calm = if left.await.unwrap_or(false) { 0 } else { calm + 1 };
+        if calm == CALM {
+            return;
+        }
     }
 }
 
