@@ -83,7 +83,9 @@ fn renamed_to_another_extension(company: &Company) -> Snapshot {
     let all = company.converge("both renamed a file");
     for name in ["saved/0.md", "saved/1.md"] {
         let key = annex.annex(&a.folder, ["lookupkey", name]);
-        assert!(key.ends_with(".txt"), "{name} has the key of its content: {key}");
+        let history = annex
+            .git(&a.folder, ["log", "--format=%cd %cn: %s", "--date=iso", "--name-status", "--", "saved"]);
+        assert!(key.ends_with(".txt"), "{name} has the key of its content: {key}\n{history}");
         // Git forgets what it knows of the file, so that it has to read it.
         let blob = annex.git(&a.folder, ["rev-parse", &format!(":{name}")]);
         insist(company, "git", &["update-index", "--cacheinfo", &format!("100644,{blob},{name}")]);

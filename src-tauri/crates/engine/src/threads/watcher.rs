@@ -5,10 +5,12 @@
 //! closed, renamed, or changed in its permissions. Overflow, a watch limit and a root that is gone are never silence:
 //! the folder is walked instead, and a problem says so. Ends when told to stop.
 
+mod halves;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{Config, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -17,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tributary_formats::tree_path::TreePath;
 use tributary_status::ProblemCode;
 
+use self::halves::Halves;
 use crate::folder_facts::{Fact, FactSender};
 use crate::state::changes::Changes;
 use crate::state::desk::DeskHandle;
@@ -48,19 +51,37 @@ pub(crate) async fn run(mut watcher: Watcher, stop: CancellationToken) {
     let mut eyes = None;
     watcher.walk_all(&mut eyes, &tell).await;
     watcher.changes.looked_through();
+    let changes = watcher.changes.clone();
+    let mut halves = Halves::default();
+    // Held while the other half of a rename is waited for.
+    let mut _half = None;
     loop {
         let blind = eyes.is_none();
+        let too_late = async {
+            match halves.until() {
+                Some(until) => tokio::time::sleep_until(until.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => return,
             Some(first) = seen.recv() => {
                 // A directory that was moved goes with one event and comes with the next, and has to be walked then:
                 // what it lost is not complete before.
-                let changes = watcher.changes.clone();
                 let _coming = changes.coming();
-                watcher.take(first, &mut eyes).await;
-                while !stop.is_cancelled() && let Ok(next) = seen.try_recv() {
-                    watcher.take(next, &mut eyes).await;
+                let mut next = Some(first);
+                while !stop.is_cancelled() && let Some(this) = next {
+                    if let Seen::Event(event) = &this {
+                        halves.see(event, Instant::now());
+                    }
+                    watcher.take(this, &mut eyes).await;
+                    next = seen.try_recv().ok();
                 }
+                _half = halves.until().map(|_| changes.coming());
+            }
+            () = too_late => {
+                halves.give_up();
+                _half = None;
             }
             Some(number) = watcher.scans.recv() => {
                 watcher.walk_all(&mut eyes, &tell).await;
