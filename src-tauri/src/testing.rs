@@ -11,6 +11,8 @@ pub fn snapshot() -> Snapshot {
         sentence: "Up to date.".into(),
         account: None,
         folders: Vec::new(),
+        pairings: Vec::new(),
+        peers: Vec::new(),
         problems: Vec::new(),
         settings: Settings::default(),
     }

@@ -72,6 +72,8 @@ export function scene(name: Scene): Snapshot {
     sentence: "All 4,212 files are on desktop and on Home-server.",
     account: { jid: "ann@example.org", state: "online", sentence: "Connected.", devicesOnline: 1 },
     folders: [sync(), trip()],
+    pairings: [],
+    peers: [],
     problems: [],
     settings: {
       startAtLogin: true,

@@ -134,7 +134,63 @@ length: PauseLength, } | { "type": "resume",
 /**
  * The folder; all when absent.
  */
-folder: string | null, } | { "type": "setSettings", 
+folder: string | null, } | { "type": "invite", 
+/**
+ * The folder.
+ */
+folder: string, 
+/**
+ * They may only read it.
+ */
+readOnly: boolean, 
+/**
+ * Whoever has the invitation is let in without a further question.
+ */
+accept: boolean, } | { "type": "join", 
+/**
+ * The link or the code.
+ */
+invitation: string, 
+/**
+ * Where to put the folder; in the home folder, under its own name, when absent.
+ */
+folder: string | null, 
+/**
+ * The account of who shows the code; one's own when absent.
+ */
+from: string | null, 
+/**
+ * Say yes to what is offered, and use places on this machine that are there. Without it the offer is the reply.
+ */
+yes: boolean, } | { "type": "answerPairing", 
+/**
+ * The pairing, or what the other computer is called.
+ */
+pairing: string, 
+/**
+ * Yes, or no. A no to an invitation that nobody came for, or to a try to join, gives that up.
+ */
+yes: boolean, 
+/**
+ * Where to put an offered folder, if not where the offer says.
+ */
+folder: string | null, 
+/**
+ * Use the offered places that are folders of this machine.
+ */
+localPlaces: boolean, } | { "type": "cancelPairing", 
+/**
+ * The pairing.
+ */
+pairing: string, } | { "type": "peers", 
+/**
+ * Only with this folder.
+ */
+folder: string | null, } | { "type": "unpair", 
+/**
+ * Its fingerprint, or what it is called.
+ */
+peer: string, } | { "type": "setSettings", 
 /**
  * All of them.
  */

@@ -18,7 +18,19 @@ sentence: string, } | { "type": "folderChanged",
 /**
  * The folder's path.
  */
-folder: string, } | { "type": "accountChanged" } | { "type": "settingsChanged" } | { "type": "folderAdded", 
+folder: string, } | { "type": "accountChanged" } | { "type": "pairingsChanged" } | { "type": "peerJoined", 
+/**
+ * The folder's path.
+ */
+folder: string, 
+/**
+ * What their computer is called.
+ */
+name: string, 
+/**
+ * Its account.
+ */
+account: string, } | { "type": "settingsChanged" } | { "type": "folderAdded", 
 /**
  * The folder's path.
  */

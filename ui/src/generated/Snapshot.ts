@@ -2,6 +2,8 @@
 import type { Account } from "./Account";
 import type { FolderState } from "./FolderState";
 import type { FolderStatus } from "./FolderStatus";
+import type { PairingStatus } from "./PairingStatus";
+import type { PeerStatus } from "./PeerStatus";
 import type { Problem } from "./Problem";
 import type { Settings } from "./Settings";
 
@@ -33,6 +35,14 @@ account: Account | null,
  * The folders, in the order in which they were added.
  */
 folders: Array<FolderStatus>, 
+/**
+ * Pairings that are under way.
+ */
+pairings: Array<PairingStatus>, 
+/**
+ * The paired computers.
+ */
+peers: Array<PeerStatus>, 
 /**
  * Problems that belong to no folder: the account, the keyring, the machine.
  */

@@ -99,6 +99,50 @@ pub(crate) enum Verb {
         #[arg(long)]
         delete: bool,
     },
+    /// Invite another computer of yours, or a friend's, to a folder: prints a link and a code.
+    Invite {
+        /// The folder.
+        dir: PathBuf,
+        /// Let in whoever has the invitation, without asking again.
+        #[arg(long)]
+        accept: bool,
+        /// They may read the folder and not change it.
+        #[arg(long)]
+        read_only: bool,
+    },
+    /// Join a folder by a link or a code.
+    Join {
+        /// The link (`tributary:join/…`), or the code (`7-guitar-tonic`).
+        invitation: String,
+        /// Where to put the folder; in your home folder, under its own name, when left out.
+        dir: Option<PathBuf>,
+        /// The account of who shows the code; your own when left out.
+        #[arg(long, value_name = "JID")]
+        from: Option<String>,
+        /// Say yes to what is offered, and use those of its places that are folders of this machine.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Who is paired, and what is under way.
+    Peers {
+        /// Only with this folder.
+        dir: Option<PathBuf>,
+    },
+    /// Let in somebody who asks to join.
+    Accept {
+        /// Its number, or what the computer is called.
+        peer: String,
+    },
+    /// Do not let in somebody who asks, or give up an invitation.
+    Decline {
+        /// Its number, or what the computer is called.
+        peer: String,
+    },
+    /// Take back everything that was given to a paired computer.
+    Unpair {
+        /// Its fingerprint, or what it is called.
+        peer: String,
+    },
     /// Stop syncing for a while.
     Pause {
         /// The folder; all when left out.

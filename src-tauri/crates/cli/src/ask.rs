@@ -16,12 +16,12 @@ use tributary_engine::client::{Client, ClientError};
 use tributary_status::{Command, Failure, HeldAnswer, PauseLength, Reply};
 
 use crate::arguments::{Arguments, RemoteVerb, Verb, XmppVerb};
-use crate::{login, show};
+use crate::{login, pairing, show};
 
 /// Asks, shows, and says how it went.
 pub(crate) async fn run(verb: Verb, json: bool) -> ExitCode {
     let watch = matches!(verb, Verb::Status { watch: true, .. });
-    let command = match command(verb) {
+    let command = match command(verb, json) {
         Ok(command) => command,
         Err(error) => match error.downcast::<clap::Error>() {
             Ok(usage) => usage.exit(),
@@ -44,6 +44,10 @@ pub(crate) async fn run(verb: Verb, json: bool) -> ExitCode {
         Ok(reply) => reply,
         Err(error) => return failed(json, format!("{error}."), "Start it again and ask again."),
     };
+    let reply = match answered(&client, reply).await {
+        Ok(reply) => reply,
+        Err(error) => return failed(json, format!("{error:#}."), "Nothing was set up."),
+    };
     let code = show::reply(&reply, json);
     if let Some(mut events) = events {
         loop {
@@ -58,6 +62,14 @@ pub(crate) async fn run(verb: Verb, json: bool) -> ExitCode {
         }
     }
     code
+}
+
+/// Carries a person's answer to an offer back.
+async fn answered(client: &Client, reply: Reply) -> anyhow::Result<Reply> {
+    let Reply::Offered { offer } = reply else { return Ok(reply) };
+    // Reading a terminal blocks, and the runtime has other threads.
+    let answer = tokio::task::spawn_blocking(move || pairing::ask(&offer)).await??;
+    Ok(client.command(answer).await?)
 }
 
 async fn connect() -> anyhow::Result<Client> {
@@ -79,7 +91,7 @@ fn failed(json: bool, sentence: String, hint: &str) -> ExitCode {
     show::reply(&Reply::Failed { failure: Failure { code: None, sentence, hint: hint.into() } }, json)
 }
 
-fn command(verb: Verb) -> anyhow::Result<Command> {
+fn command(verb: Verb, json: bool) -> anyhow::Result<Command> {
     Ok(match verb {
         Verb::Add { dir, description } => Command::AddFolder { folder: folder(&dir)?, description },
         Verb::Clone { url, dir, place: name, description } => {
@@ -114,6 +126,21 @@ fn command(verb: Verb) -> anyhow::Result<Command> {
                 _ => None,
             },
         },
+        Verb::Invite { dir, accept, read_only } => {
+            Command::Invite { folder: folder(&dir)?, read_only, accept }
+        }
+        Verb::Join { invitation, dir, from, yes } => {
+            pairing::can_ask(yes, json)?;
+            Command::Join { invitation, folder: dir.as_deref().map(folder).transpose()?, from, yes }
+        }
+        Verb::Peers { dir } => Command::Peers { folder: dir.as_deref().map(folder).transpose()? },
+        Verb::Accept { peer } => {
+            Command::AnswerPairing { pairing: peer, yes: true, folder: None, local_places: false }
+        }
+        Verb::Decline { peer } => {
+            Command::AnswerPairing { pairing: peer, yes: false, folder: None, local_places: false }
+        }
+        Verb::Unpair { peer } => Command::Unpair { peer },
         Verb::Pause { dir, length } => Command::Pause {
             folder: dir.as_deref().map(folder).transpose()?,
             length: length.map_or(PauseLength::UntilResumed, |seconds| PauseLength::Seconds { seconds }),

@@ -9,6 +9,7 @@ mod ask;
 mod daemon;
 mod filter;
 mod login;
+mod pairing;
 mod show;
 
 use std::process::ExitCode;

@@ -8,6 +8,8 @@ use tributary_status::{
     Event, FolderStatus, LoginReport, NumberedEvent, PlaceKind, Reply, Snapshot, StepOutcome,
 };
 
+use crate::pairing;
+
 /// Shows a reply; the exit code says whether it was done.
 pub(crate) fn reply(reply: &Reply, as_json: bool) -> ExitCode {
     let done = match reply {
@@ -56,6 +58,8 @@ fn value(reply: &Reply) -> Value {
         Reply::Remotes { remotes } => json!(remotes),
         Reply::Login { report } => json!(report),
         Reply::Held { held } => json!(held),
+        Reply::Invited { invitation } => json!(invitation),
+        Reply::Offered { offer } => json!(offer),
         other => {
             let mut value = fields(other);
             if let Some(object) = value.as_object_mut() {
@@ -104,6 +108,9 @@ fn text(reply: &Reply) -> String {
             }
             text + "Say --restore to put them back, or --delete to delete them everywhere."
         }
+        Reply::Invited { invitation } => pairing::invitation(invitation),
+        Reply::Offered { offer } => format!("{} offers {}.", offer.from.name, offer.name),
+        Reply::Peers { peers, pairings } => pairing::peers(peers, pairings),
         Reply::Doctor { lines, .. } => lines.join("\n"),
     }
 }
@@ -186,6 +193,7 @@ fn event_text(event: &Event) -> Option<String> {
         Event::ConflictKept { folder, file, variants } => {
             format!("{folder}: {file} was changed on both sides; kept as {}", variants.join(", "))
         }
+        Event::PeerJoined { folder, name, account } => format!("{folder}: {name} ({account}) joined"),
         Event::ProblemRaised { problem, .. } => format!("! {} {}", problem.sentence, problem.hint),
         Event::ProblemCleared { problem, .. } => format!("solved: {}", problem.sentence),
         _ => return None,

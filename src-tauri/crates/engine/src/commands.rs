@@ -3,9 +3,10 @@
 pub(crate) mod account;
 mod doctor;
 mod files;
-mod folders;
+pub(crate) mod folders;
+pub(crate) mod pairing;
 pub(crate) mod pause;
-mod remotes;
+pub(crate) mod remotes;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,10 @@ use tributary_status::{Command, Event, Failure, FolderState, ProblemCode, Reply}
 
 use crate::engine::Engine;
 use crate::threads::account::AccountAsk;
+use crate::threads::pairing::AnswerAsk;
+
+pub(crate) use folders::computer_name;
+pub(crate) use remotes::name_is_good as place_name_is_good;
 
 /// Does what a person wants.
 ///
@@ -35,7 +40,7 @@ pub(crate) async fn run(engine: &Arc<Engine>, command: Command) -> Result<Reply,
         }
         Command::RemoveFolder { folder } => folders::remove(engine, &absolute(&folder)?).await,
         Command::AddGitRemote { folder, name, url, contents } => {
-            remotes::add_git(engine, &absolute(&folder)?, name, url, contents).await
+            remotes::add_git(engine, &absolute(&folder)?, name, url, contents, false).await
         }
         Command::AddSpecialRemote { folder, name, parameters } => {
             remotes::add_special(engine, &absolute(&folder)?, name, parameters).await
@@ -45,6 +50,19 @@ pub(crate) async fn run(engine: &Arc<Engine>, command: Command) -> Result<Reply,
         Command::ConfirmPlace { folder, name } => remotes::confirm(engine, &absolute(&folder)?, name).await,
         Command::Login(form) => account::log_in(engine, form).await,
         Command::Logout => account::log_out(engine).await,
+        Command::Invite { folder, read_only, accept } => {
+            pairing::invite(engine, &absolute(&folder)?, read_only, accept).await
+        }
+        Command::Join { invitation, folder, from, yes } => {
+            pairing::join(engine, &invitation, optional(folder)?, from.as_deref(), yes).await
+        }
+        Command::AnswerPairing { pairing, yes, folder, local_places } => {
+            let folder = optional(folder)?;
+            pairing::answer(engine, AnswerAsk { pairing, yes, folder, local_places }).await
+        }
+        Command::CancelPairing { pairing } => pairing::cancel(engine, pairing).await,
+        Command::Peers { folder } => pairing::peers(engine, optional(folder)?.as_deref()),
+        Command::Unpair { peer } => pairing::unpair(engine, &peer).await,
         Command::Sync { folder } => sync(engine, folder.as_deref()),
         Command::Wait { folder, timeout_secs } => wait(engine, &absolute(&folder)?, timeout_secs).await,
         Command::Whereis { path_base64 } => files::whereis(engine, &path_base64).await,

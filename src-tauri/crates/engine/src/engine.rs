@@ -21,11 +21,14 @@ use crate::socket;
 use crate::state::board::Board;
 use crate::state::desk::DeskError;
 use crate::state::folders::Folders;
+use crate::state::line::Lines;
+use crate::state::own_device::OwnDevice;
 use crate::state::peers::{Peers, PeersError};
 use crate::state::problems::{self, problem};
 use crate::threads::account::{self, AccountAsk, AccountThread};
 use crate::threads::committer::chain;
 use crate::threads::network_watcher::{self, NetworkWatcher};
+use crate::threads::pairing::{self, PairingAsk, PairingThread};
 use crate::tunnel::{self, Patience, Tunnels};
 
 /// First and longest pause before a folder that could not start, or whose threads failed, is started again.
@@ -46,6 +49,13 @@ pub struct Engine {
     pub(crate) tunnels: Tunnels,
     pub(crate) account: mpsc::UnboundedSender<AccountAsk>,
     pub(crate) facts: EngineFactSender,
+    pub(crate) pairing: mpsc::UnboundedSender<PairingAsk>,
+    /// Who is paired.
+    pub(crate) peers: Peers,
+    /// This device's secrets.
+    pub(crate) device: OwnDevice,
+    /// The account's session, while it is online.
+    pub(crate) lines: Lines,
     /// What watches over each configured folder: cancelled when it is removed.
     pub(crate) watched: Mutex<std::collections::BTreeMap<PathBuf, CancellationToken>>,
     pub(crate) stop: CancellationToken,
@@ -132,18 +142,31 @@ impl Engine {
         let (account, asks) = mpsc::unbounded_channel();
         let (facts, told) = mpsc::unbounded_channel();
         let (proven, proofs) = mpsc::unbounded_channel();
+        let (pairing, pairing_asks) = mpsc::unbounded_channel();
+        let (device, lines) = (OwnDevice::default(), Lines::default());
         let tasks = TaskTracker::new();
         let thread = AccountThread {
             asks,
             folders: folders.clone(),
             board: board.clone(),
-            state_file: home.state_dir().join("hints.json"),
             peers: peers.clone(),
+            device: device.clone(),
+            lines: lines.clone(),
+            state_file: home.state_dir().join("hints.json"),
             tunnels: tunnels.clone(),
             proven,
         };
         tasks.spawn(tunnel::keep_to_the_book(tunnels.clone()));
         tasks.spawn(account::run(thread, stop.clone()));
+        let thread = PairingThread {
+            asks: pairing_asks,
+            lines: lines.clone(),
+            peers: peers.clone(),
+            device: device.clone(),
+            folders: folders.clone(),
+            board: board.clone(),
+        };
+        tasks.spawn(pairing::run(thread, stop.clone()));
         let network = NetworkWatcher { account: account.clone(), folders: folders.clone() };
         tasks.spawn(network_watcher::run(network, stop.clone()));
         let engine = Arc::new(Self {
@@ -154,6 +177,10 @@ impl Engine {
             tunnels,
             account,
             facts,
+            pairing,
+            peers,
+            device,
+            lines,
             watched: Mutex::default(),
             stop: stop.clone(),
             tasks: tasks.clone(),

@@ -89,6 +89,8 @@ pub(crate) enum Ask {
     Pause(Option<Option<String>>),
     /// A hint of another device came; whether it speaks of tips that we have is for the folder to say.
     Hint(tributary_xmpp::hints::OpenedHint),
+    /// A paired device says which tips it has.
+    News(std::sync::Arc<tributary_xmpp::hints::News>),
     /// Hints can reach us, or no longer.
     Channel(bool),
     /// What is held, or the answer for it.

@@ -8,6 +8,7 @@ pub mod bare;
 pub mod cancel;
 mod closure;
 pub mod commit;
+mod config_lock;
 pub mod conflict;
 pub mod contents;
 pub mod fetch;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorCode, Oid};
 
 use crate::cancel::{Cancel, no_meter};
+use crate::config_lock;
 use crate::transport::stream::StreamSession;
 use crate::transport::{self, local, process};
 
@@ -176,16 +177,24 @@ impl GitRemote {
 
     /// Adds a remote to the configuration, or gives the existing one of that name this URL.
     pub fn add(git: &git2::Repository, name: &str, url: &str) -> Result<GitRemote, git2::Error> {
-        match git.remote(name, url) {
+        let added = config_lock::patiently(|| {
+            git.remote(name, url).map(drop).inspect_err(|cause| {
+                // Half of one would be taken for a whole one when it is tried again.
+                if cause.code() == ErrorCode::Locked {
+                    git.remote_delete(name).ok();
+                }
+            })
+        });
+        match added {
             Err(cause) if cause.code() == ErrorCode::Exists => git.remote_set_url(name, url)?,
-            added => drop(added?),
+            added => added?,
         }
         Ok(GitRemote::new(git, name, url))
     }
 
     /// Removes the remote with its configuration and remote-tracking refs; false when there was none.
     pub fn remove(git: &git2::Repository, name: &str) -> Result<bool, git2::Error> {
-        match git.remote_delete(name) {
+        match config_lock::patiently(|| git.remote_delete(name)) {
             Ok(()) => Ok(true),
             Err(cause) if cause.code() == ErrorCode::NotFound => Ok(false),
             Err(cause) => Err(cause),

@@ -132,6 +132,52 @@ pub enum Command {
         /// The folder; all when absent.
         folder: Option<String>,
     },
+    /// Invite somebody to a folder: another computer of one's own, or a friend's.
+    Invite {
+        /// The folder.
+        folder: String,
+        /// They may only read it.
+        read_only: bool,
+        /// Whoever has the invitation is let in without a further question.
+        accept: bool,
+    },
+    /// Join a folder by an invitation.
+    Join {
+        /// The link or the code.
+        invitation: String,
+        /// Where to put the folder; in the home folder, under its own name, when absent.
+        folder: Option<String>,
+        /// The account of who shows the code; one's own when absent.
+        from: Option<String>,
+        /// Say yes to what is offered, and use places on this machine that are there. Without it the offer is the reply.
+        yes: bool,
+    },
+    /// Answer a pairing that waits for a person: somebody who asks to be let in, or an offer.
+    AnswerPairing {
+        /// The pairing, or what the other computer is called.
+        pairing: String,
+        /// Yes, or no. A no to an invitation that nobody came for, or to a try to join, gives that up.
+        yes: bool,
+        /// Where to put an offered folder, if not where the offer says.
+        folder: Option<String>,
+        /// Use the offered places that are folders of this machine.
+        local_places: bool,
+    },
+    /// Give up an invitation or a try to join; the other side hears of it.
+    CancelPairing {
+        /// The pairing.
+        pairing: String,
+    },
+    /// Who is paired, and what is under way.
+    Peers {
+        /// Only with this folder.
+        folder: Option<String>,
+    },
+    /// Take back everything that was given to a paired computer.
+    Unpair {
+        /// Its fingerprint, or what it is called.
+        peer: String,
+    },
     /// Change the settings.
     SetSettings {
         /// All of them.

@@ -34,6 +34,17 @@ pub enum Event {
     },
     /// The account's connection changed; the snapshot has the rest.
     AccountChanged,
+    /// A pairing went on, or a paired computer came, left or changed; the snapshot has the rest.
+    PairingsChanged,
+    /// Somebody joined a folder.
+    PeerJoined {
+        /// The folder's path.
+        folder: String,
+        /// What their computer is called.
+        name: String,
+        /// Its account.
+        account: String,
+    },
     /// The settings changed; the snapshot has the rest.
     SettingsChanged,
     /// A folder was added.

@@ -9,6 +9,7 @@
 
 mod command;
 mod event;
+mod pairing;
 mod problem;
 mod reply;
 mod settings;
@@ -17,6 +18,9 @@ mod wire;
 
 pub use command::{Command, HeldAnswer, LoginForm, PauseLength, SecretSource};
 pub use event::{Event, NumberedEvent};
+pub use pairing::{
+    Invitation, Offer, OfferedPlace, PairingStage, PairingStatus, PeerStatus, Person, SharedFolder,
+};
 pub use problem::{Problem, ProblemAction, ProblemCode};
 pub use reply::{
     ActivityEntry, Failure, HeldDeletions, LoginReport, LoginStepReport, RemoteRow, Reply, StepOutcome,

@@ -78,6 +78,10 @@ pub enum ProblemCode {
     NotSynced,
     /// An expression that says what goes where cannot be read.
     UnreadableRule,
+    /// Somebody who was invited asks to be let in.
+    PeerAsks,
+    /// A pairing failed, or somebody tried a wrong code.
+    PairingFailed,
     /// A part of the engine failed and is being restarted.
     Internal,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ProblemCode, Snapshot};
+use crate::{Invitation, Offer, PairingStatus, PeerStatus, ProblemCode, Snapshot};
 
 /// The answer to a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,23 @@ pub enum Reply {
     Held {
         /// They.
         held: HeldDeletions,
+    },
+    /// An invitation was made.
+    Invited {
+        /// It.
+        invitation: Invitation,
+    },
+    /// Somebody offers a folder: to be answered.
+    Offered {
+        /// What.
+        offer: Offer,
+    },
+    /// Who is paired, and what is under way.
+    Peers {
+        /// The paired computers.
+        peers: Vec<PeerStatus>,
+        /// The pairings that are under way.
+        pairings: Vec<PairingStatus>,
     },
     /// What the machine has and lacks.
     Doctor {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Problem, Settings};
+use crate::{PairingStatus, PeerStatus, Problem, Settings};
 
 /// The state of the whole program at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,12 @@ pub struct Snapshot {
     pub account: Option<Account>,
     /// The folders, in the order in which they were added.
     pub folders: Vec<FolderStatus>,
+    /// Pairings that are under way.
+    #[serde(default)]
+    pub pairings: Vec<PairingStatus>,
+    /// The paired computers.
+    #[serde(default)]
+    pub peers: Vec<PeerStatus>,
     /// Problems that belong to no folder: the account, the keyring, the machine.
     pub problems: Vec<Problem>,
     /// What the person chose.

@@ -15,7 +15,7 @@ use super::{done, fault, not_kept};
 use crate::config::{AccountConfig, Config};
 use crate::engine::Engine;
 use crate::secrets::{Password, SecretError, SecretStore};
-use crate::state::device_keys::device_keys;
+use crate::state::device_keys::{device_keys, take_along};
 use crate::threads::account::AccountAsk;
 
 /// Tests the account; when every step holds, keeps its password and stays logged in.
@@ -63,6 +63,14 @@ pub(super) async fn log_in(engine: &Arc<Engine>, form: LoginForm) -> Result<Repl
     if report.done {
         // The password is kept first: an account that is configured and has none would ask for it at the next start.
         store.set(jid.as_str(), &password).await.map_err(|error| not_stored(&error))?;
+        if choice != config.settings.keyring {
+            // Those who are paired know this device by keys that go along with the password.
+            let before = SecretStore::chosen(config.settings.keyring, engine.home.secrets_file());
+            if let Err(error) = take_along(&before, &store).await {
+                tracing::warn!(%error, "the device's keys could not be taken from where they were kept");
+            }
+            engine.device.move_to(&store).await.map_err(|error| not_stored(&error))?;
+        }
         let keys = device_keys(&store).await.map_err(|error| not_stored(&error))?;
         engine
             .configure(|config| {
@@ -72,7 +80,7 @@ pub(super) async fn log_in(engine: &Arc<Engine>, form: LoginForm) -> Result<Repl
             })
             .map_err(not_kept)?;
         engine.board.set_settings(engine.configuration().settings);
-        engine.account.send(AccountAsk::LogIn(Box::new(account), password, keys)).ok();
+        engine.account.send(AccountAsk::LogIn(Box::new(account), password, keys, store)).ok();
     }
     Ok(Reply::Login { report })
 }

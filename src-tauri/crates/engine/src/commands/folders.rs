@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::broadcast::error::RecvError;
+use tributary_formats::uuid::RepoUuid;
 use tributary_repo::cancel::{Cancel, no_meter};
 use tributary_repo::remote::{GitRemote, RemoteError};
 use tributary_repo::repository::{CreateError, OpenError, Setup};
 use tributary_repo::{Repository, fetch};
-use tributary_status::{Failure, FolderState, ProblemCode, Reply};
+use tributary_status::{Failure, FolderState, ProblemCode, Reply, Settings};
 
 use super::{absolute, done, fault, not_kept, remotes};
 use crate::config::{FolderConfig, Pause};
@@ -20,6 +21,7 @@ use crate::threads::account::AccountAsk;
 use crate::threads::committer::chain;
 use crate::threads::fetcher;
 use crate::threads::merger::merge::Merge;
+use crate::threads::pairing::PairingAsk;
 
 /// Makes a folder a synced one.
 pub(super) async fn add(
@@ -65,9 +67,22 @@ pub(super) async fn clone(
     place: Option<String>,
     description: Option<String>,
 ) -> Result<Reply, Failure> {
+    fetch(engine, url, path, place.unwrap_or_else(|| ORIGIN.to_owned()), description).await?;
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    start(engine, &path).await?;
+    done(format!("{} is here; its files arrive now.", path.display()))
+}
+
+/// Gets names and logs of a folder into an empty one, which is not synced yet. What fails leaves nothing.
+pub(crate) async fn fetch(
+    engine: &Arc<Engine>,
+    url: &str,
+    path: &Path,
+    place: String,
+    description: Option<String>,
+) -> Result<(), Failure> {
     let _turn = engine.changing.lock().await;
     not_watched(engine, path)?;
-    let place = place.unwrap_or_else(|| ORIGIN.to_owned());
     remotes::check_name(&place)?;
     let existed = path.exists();
     let empty = !existed || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
@@ -91,9 +106,14 @@ pub(super) async fn clone(
         }
         return Err(failure);
     }
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
-    run(engine, &path).await?;
-    done(format!("{} is here; its files arrive now.", path.display()))
+    Ok(())
+}
+
+/// Syncs a folder, whose repository is there, from now on.
+pub(crate) async fn start(engine: &Arc<Engine>, path: &Path) -> Result<(), Failure> {
+    let _turn = engine.changing.lock().await;
+    not_watched(engine, path)?;
+    run(engine, path).await
 }
 
 fn clone_blocking(path: &Path, url: &str, place: &str, setup: &Setup) -> Result<(), Failure> {
@@ -160,8 +180,17 @@ pub(super) async fn remove(engine: &Arc<Engine>, path: &Path) -> Result<Reply, F
             "`trib status` lists them.",
         ));
     }
+    let ours = uuid_of(engine, path).await;
     forget(engine, path).await;
+    if let Some(ours) = ours {
+        engine.pairing.send(PairingAsk::FolderGone(ours)).ok();
+    }
     done(format!("{} is not synced any more. Its files stay.", path.display()))
+}
+
+/// The repository of a folder that runs.
+pub(crate) async fn uuid_of(engine: &Engine, path: &Path) -> Option<RepoUuid> {
+    Some(engine.folders.get(path)?.desk.with(|desk| desk.repo.uuid().clone()).await)
 }
 
 /// Ends what runs for a folder that is not configured any more.
@@ -204,13 +233,18 @@ fn not_watched(engine: &Engine, path: &Path) -> Result<(), Failure> {
 /// How a new clone of a folder describes itself, and how git finds our filter where git-annex is missing.
 fn setup(engine: &Engine, description: Option<String>) -> Setup {
     // People tell their computers apart by name; where a folder lies on each is that computer's affair.
-    let description = description.unwrap_or_else(|| {
-        let name = engine.configuration().settings.computer_name;
-        if name.is_empty() { rustix::system::uname().nodename().to_string_lossy().into_owned() } else { name }
-    });
+    let description = description.unwrap_or_else(|| computer_name(&engine.configuration().settings));
     let filter_process = crate::host::trib_binary()
         .map(|trib| format!("{} filter-process", shell_quoted(&trib.display().to_string())));
     Setup { description, filter_process, look_for_git_annex: true }
+}
+
+/// What this computer is called.
+pub(crate) fn computer_name(settings: &Settings) -> String {
+    match settings.computer_name.as_str() {
+        "" => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        name => name.to_owned(),
+    }
 }
 
 /// One word of a command line that git hands to a shell.

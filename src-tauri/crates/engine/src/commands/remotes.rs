@@ -30,13 +30,14 @@ use crate::threads::merger::merge::{Brought, Merge, MergeFault};
 /// Longest name that a remote may have, bytes.
 const MAX_NAME: usize = 64;
 
-/// Adds a git remote; returns after its first fetch and merge.
-pub(super) async fn add_git(
+/// Adds a git remote, which may be one that this computer is only to read; returns after its first fetch and merge.
+pub(crate) async fn add_git(
     engine: &Arc<Engine>,
     folder: &Path,
     name: String,
     url: String,
     contents: bool,
+    read_only: bool,
 ) -> Result<Reply, Failure> {
     let folder = engine.folder(folder)?;
     check_name(&name)?;
@@ -68,7 +69,8 @@ pub(super) async fn add_git(
             // What does not answer now may be a slip of the pen: it is not kept.
             GitRemote::remove(repo.git(), &named).ok();
         }
-        added.map_err(|failure| not_added(&named, failure))
+        added.map_err(|failure| not_added(&named, failure))?;
+        if read_only { only_read(repo, &named) } else { Ok(()) }
     })
     .await?;
     folder.places_changed();
@@ -131,6 +133,32 @@ pub(super) fn learn_uuid(repo: &Repository, remote: &GitRemote) -> Result<(), Fa
 pub(super) fn not_merged(name: &str, error: &MergeFault) -> Failure {
     let (_, problem) = fetcher::merge_fault(name, error);
     fault(Some(problem.code), problem.sentence, problem.hint)
+}
+
+/// Keeps this computer from writing to a place.
+pub(crate) fn only_read(repo: &Repository, name: &str) -> Result<(), Failure> {
+    repo.git_config_set(&format!("remote.{name}.annex-readonly"), "true").map_err(|error| failed(&error))
+}
+
+/// Enables a special remote that came with the folder: one that remote.log does not know is not made.
+pub(crate) async fn enable_known(
+    engine: &Arc<Engine>,
+    folder: &Path,
+    name: String,
+    parameters: BTreeMap<String, String>,
+    read_only: bool,
+) -> Result<Reply, Failure> {
+    let running = engine.folder(folder)?;
+    let named = name.clone();
+    blocking(&running, move |repo| {
+        let known = special_remotes(repo).map_err(|error| failed(&error))?;
+        if !known.iter().any(|(_, config)| config.name() == Some(&named)) {
+            return Err(not_there(&named));
+        }
+        if read_only { only_read(repo, &named) } else { Ok(()) }
+    })
+    .await?;
+    add_special(engine, folder, name, parameters).await
 }
 
 /// Enables the special remote of this name when remote.log knows it, else makes it.
@@ -331,15 +359,19 @@ pub(super) async fn confirm(engine: &Arc<Engine>, folder: &Path, name: String) -
     done(format!("Contents may go to {name} now."))
 }
 
-/// A name that can be a section of git's configuration and a part of a ref.
-pub(super) fn check_name(name: &str) -> Result<(), Failure> {
-    let good = !name.is_empty()
+/// Whether a name can be a section of git's configuration and a part of a ref.
+pub(crate) fn name_is_good(name: &str) -> bool {
+    !name.is_empty()
         && name.len() <= MAX_NAME
         && !name.starts_with(['-', '.'])
         && !name.ends_with(['.', '/'])
         && !name.contains("..")
-        && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
-    if good {
+        && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
+}
+
+/// Refuses a name that cannot be a place's.
+pub(super) fn check_name(name: &str) -> Result<(), Failure> {
+    if name_is_good(name) {
         Ok(())
     } else {
         Err(fault(

@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::broadcast;
 use tributary_status::{
-    Account, AccountState, Event, FolderState, FolderStatus, NumberedEvent, Problem, ProblemCode, Settings,
-    Snapshot,
+    Account, AccountState, Event, FolderState, FolderStatus, NumberedEvent, PairingStatus, PeerStatus,
+    Problem, ProblemCode, Settings, Snapshot,
 };
 
 /// Events that a listener may lag behind before it has to ask for the snapshot.
@@ -30,6 +30,8 @@ struct Inner {
     order: Vec<PathBuf>,
     folders: BTreeMap<PathBuf, FolderStatus>,
     account: Option<Account>,
+    pairings: Vec<PairingStatus>,
+    peers: Vec<PeerStatus>,
     problems: Vec<Problem>,
     settings: Settings,
     shown: Option<(FolderState, String)>,
@@ -63,6 +65,8 @@ impl Board {
             sentence,
             account: inner.account.clone(),
             folders: inner.order.iter().filter_map(|path| inner.folders.get(path)).cloned().collect(),
+            pairings: inner.pairings.clone(),
+            peers: inner.peers.clone(),
             problems: inner.problems.clone(),
             settings: inner.settings.clone(),
         }
@@ -119,6 +123,24 @@ impl Board {
         }
     }
 
+    /// Puts up the pairings that are under way.
+    pub fn set_pairings(&self, pairings: Vec<PairingStatus>) {
+        let mut inner = self.lock();
+        if inner.pairings != pairings {
+            inner.pairings = pairings;
+            self.send(&mut inner, Event::PairingsChanged);
+        }
+    }
+
+    /// Puts up the paired computers.
+    pub fn set_peers(&self, peers: Vec<PeerStatus>) {
+        let mut inner = self.lock();
+        if inner.peers != peers {
+            inner.peers = peers;
+            self.send(&mut inner, Event::PairingsChanged);
+        }
+    }
+
     /// Puts up the settings.
     pub fn set_settings(&self, settings: Settings) {
         let mut inner = self.lock();
@@ -152,9 +174,17 @@ impl Board {
 
     /// Clears the problems of this kind that belong to no folder.
     pub fn clear(&self, code: ProblemCode) {
+        self.clear_where(|known| known.code == code);
+    }
+
+    /// Clears the problem of this kind that is about this subject, and that belongs to no folder.
+    pub fn clear_about(&self, code: ProblemCode, subject: &str) {
+        self.clear_where(|known| known.code == code && known.subject == subject);
+    }
+
+    fn clear_where(&self, is_gone: impl Fn(&Problem) -> bool) {
         let mut inner = self.lock();
-        let (gone, kept) =
-            std::mem::take(&mut inner.problems).into_iter().partition(|known| known.code == code);
+        let (gone, kept) = std::mem::take(&mut inner.problems).into_iter().partition(is_gone);
         inner.problems = kept;
         for problem in Vec::<Problem>::into_iter(gone) {
             self.send(&mut inner, Event::ProblemCleared { folder: None, problem });

@@ -24,6 +24,21 @@ pub async fn device_keys(store: &SecretStore) -> Result<Arc<DeviceKeys>, SecretE
     Ok(Arc::new(keys))
 }
 
+/// Takes the keys, and what else pairing keeps secret, to another store, which has none.
+///
+/// # Errors
+/// When one of both cannot be asked; then nothing was changed.
+pub(crate) async fn take_along(from: &SecretStore, to: &SecretStore) -> Result<(), SecretError> {
+    for name in [NAME, super::own_device::NAME] {
+        if to.get(name).await?.is_none()
+            && let Some(kept) = from.get(name).await?
+        {
+            to.set(name, &kept).await?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +49,9 @@ mod tests {
         let store = SecretStore::File(dir.path().join("secrets.json"));
         let made = device_keys(&store).await.unwrap().public();
         assert_eq!(device_keys(&store).await.unwrap().public(), made);
+        let other = SecretStore::File(dir.path().join("other.json"));
+        take_along(&store, &other).await.unwrap();
+        assert_eq!(device_keys(&other).await.unwrap().public(), made, "a device stays who it is");
         store.set(NAME, &Password::new("nonsense".into())).await.unwrap();
         assert!(device_keys(&store).await.is_err());
         assert_eq!(store.get(NAME).await.unwrap().unwrap().expose(), "nonsense");

@@ -53,13 +53,11 @@ pub struct Share {
     pub we_may: Right,
 }
 
-/// What shows that the two devices reach each other. A peer with all of them is connected; before, it is provisional.
+/// What shows that the two devices reach each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Contact {
     /// A sealed hint of theirs was opened here.
     Heard,
-    /// They said that a sealed hint of ours was opened there.
-    HeardThere,
     /// A tunnel that we opened was served there.
     Reached,
     /// A tunnel that they opened was served here.
@@ -134,11 +132,12 @@ impl Peer {
         self.shares.iter().find(|share| share.ours == *ours)
     }
 
-    /// Whether hints and tunnels went in both directions, so that it may be called connected.
+    /// Whether it may be called connected: a hint of theirs was opened here, and a tunnel stood, whose handshake goes in
+    /// both directions whoever opened it. Before, it is provisional.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        use Contact::{Heard, HeardThere, Reached, Served};
-        [Heard, HeardThere, Reached, Served].iter().all(|contact| self.contacts.contains(contact))
+        let tunnel = [Contact::Reached, Contact::Served];
+        self.contacts.contains(&Contact::Heard) && tunnel.iter().any(|stood| self.contacts.contains(stood))
     }
 }
 

@@ -4,6 +4,7 @@
 //! connection is doing. A hint is never data: it makes a folder look, and losing, doubling or forging one costs a look.
 //! Ends when told to stop.
 
+mod sealed;
 mod strangers;
 
 use std::collections::BTreeMap;
@@ -15,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tributary_formats::uuid::RepoUuid;
 use tributary_status::{AccountState, Problem, ProblemAction, ProblemCode};
-use tributary_xmpp::account::{Account, Secret};
+use tributary_xmpp::account::{Account, FullJid, Secret};
 use tributary_xmpp::device::DeviceKeys;
 use tributary_xmpp::hints::{self, Counter, DeviceState, FolderState, ReceivedState};
 use tributary_xmpp::login::LoginCause;
@@ -28,6 +30,8 @@ use crate::secrets::{Password, SecretError, SecretStore};
 use crate::state::board::Board;
 use crate::state::device_keys::device_keys;
 use crate::state::folders::Folders;
+use crate::state::line::{Line, Lines};
+use crate::state::own_device::OwnDevice;
 use crate::state::peers::Peers;
 use crate::state::problems::problem;
 use crate::threads::account::strangers::Strangers;
@@ -53,8 +57,8 @@ const CONNECTION_PROBLEMS: [ProblemCode; 4] = [
 
 /// What the account thread is told.
 pub(crate) enum AccountAsk {
-    /// Stay logged in as this account, on a device with these keys.
-    LogIn(Box<Account>, Password, Arc<DeviceKeys>),
+    /// Stay logged in as this account, on a device with these keys; what else is secret is in the store.
+    LogIn(Box<Account>, Password, Arc<DeviceKeys>, SecretStore),
     /// Stay logged in as this account; its password is in the store.
     LogInKept(Box<Account>, SecretStore),
     /// Leave, and forget the account.
@@ -74,9 +78,14 @@ pub(crate) struct AccountThread {
     pub(crate) asks: mpsc::UnboundedReceiver<AccountAsk>,
     pub(crate) folders: Folders,
     pub(crate) board: Arc<Board>,
+    /// Who is paired.
+    pub(crate) peers: Peers,
+    /// This device's secrets.
+    pub(crate) device: OwnDevice,
+    /// Where others find the session.
+    pub(crate) lines: Lines,
     /// Where the counters are kept.
     pub(crate) state_file: PathBuf,
-    pub(crate) peers: Peers,
     pub(crate) tunnels: Tunnels,
     /// Tells which login mechanism was proven, so that a weaker one is refused from now on.
     pub(crate) proven: mpsc::UnboundedSender<String>,
@@ -88,6 +97,9 @@ struct Counters {
     epoch: u64,
     seq: u64,
     seen: BTreeMap<String, (u64, u64)>,
+    /// The same of sealed hints: device, its repository, epoch and number.
+    #[serde(default)]
+    sealed: Vec<(String, RepoUuid, u64, u64)>,
 }
 
 struct Online {
@@ -99,6 +111,16 @@ struct Online {
 }
 
 impl Online {
+    /// The session, for others.
+    fn line(&self, bound: &FullJid) -> Line {
+        Line {
+            account: self.account.jid.clone(),
+            address: bound.clone(),
+            tag: self.account.device,
+            courier: self.session.courier(),
+        }
+    }
+
     /// Tries to connect now, if it is not under way or done.
     fn try_now(&mut self) {
         self.ask_again = None;
@@ -119,6 +141,7 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
     let mut states: Vec<(PathBuf, FolderState)> = Vec::new();
     let mut peers = BTreeMap::new();
     let mut strangers = Strangers::default();
+    let (mut paired, mut secrets) = (thread.peers.changes(), thread.device.changes());
     loop {
         let keyring_pause = waiting.as_ref().map(|(_, _, pause)| *pause);
         let ask_again = online.as_ref().and_then(|online| online.ask_again);
@@ -144,10 +167,10 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
             () = stop.cancelled() => break,
             ask = thread.asks.recv() => match ask {
                 None => break,
-                Some(AccountAsk::LogIn(account, password, keys)) => {
+                Some(AccountAsk::LogIn(account, password, keys, store)) => {
                     waiting = None;
                     thread.log_out(&mut online, &mut peers).await;
-                    online = Some(thread.log_in(account, &password, keys));
+                    online = Some(thread.log_in(account, &password, keys, store));
                 }
                 Some(AccountAsk::LogInKept(account, store)) => waiting = Some((account, store, Duration::ZERO)),
                 Some(AccountAsk::LogOut) => {
@@ -179,6 +202,9 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
                     online.iter_mut().for_each(Online::try_now);
                 }
             },
+            // Neither sender ends before this thread does.
+            Ok(()) = paired.changed() => thread.arm(online.as_ref(), &mut counters, &states),
+            Ok(()) = secrets.changed() => thread.arm(online.as_ref(), &mut counters, &states),
             () = server => online.iter_mut().for_each(Online::try_now),
             event = event => match event {
                 Some(event) => {
@@ -196,7 +222,7 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
                 if let Some((account, store, pause)) = waiting.take() {
                     let asked = thread.kept_password(&account, &store);
                     match stop.run_until_cancelled(asked).await.flatten() {
-                        Some((password, keys)) => online = Some(thread.log_in(account, &password, keys)),
+                        Some((password, keys)) => online = Some(thread.log_in(account, &password, keys, store)),
                         None => {
                             let next = (pause * 2).clamp(KEYRING_PAUSE.0, KEYRING_PAUSE.1);
                             waiting = Some((account, store, next));
@@ -213,13 +239,21 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
 }
 
 impl AccountThread {
-    fn log_in(&self, account: Box<Account>, password: &Password, keys: Arc<DeviceKeys>) -> Online {
+    fn log_in(
+        &self,
+        account: Box<Account>,
+        password: &Password,
+        keys: Arc<DeviceKeys>,
+        store: SecretStore,
+    ) -> Online {
+        self.unlock(keys.clone(), store);
         self.board.clear(ProblemCode::PasswordRefused);
         self.show(&account, AccountState::Connecting, "Connecting.", 0);
         let secret = Secret::new(password.expose().to_owned());
         let (session, events) = session::start((*account).clone(), secret, Timeouts::default());
         self.peers.log_in(Some(account.jid.clone()));
         self.tunnels.log_in(session.bytestreams(), keys, Door::to(self.folders.clone()));
+        self.seal(&session);
         Online { account, session, events, ask_again: None }
     }
 
@@ -231,6 +265,8 @@ impl AccountThread {
             online.session.stop().await;
             self.folders.tell_all(|| Ask::Channel(false));
         }
+        self.lines.down();
+        self.peers.log_in(None);
         self.clear_all_but(None);
     }
 
@@ -299,20 +335,29 @@ impl AccountThread {
         strangers: &mut Strangers,
     ) {
         match event {
-            SessionEvent::State(state) => self.connection(&online.account, &state, peers.len()),
+            SessionEvent::State(state) => {
+                if let ConnectionState::Online { bound, .. } = &state {
+                    self.lines.up(online.line(bound));
+                }
+                self.connection(&online.account, &state, peers.len());
+            }
             SessionEvent::Proven(mechanism) => {
                 self.proven.send(mechanism.name().to_owned()).ok();
             }
             SessionEvent::FreshSession { bound } => {
-                self.tunnels.fresh_session(bound);
+                self.tunnels.fresh_session(bound.clone());
                 peers.clear();
+                self.lines.anew(online.line(&bound));
                 counters.next(&self.state_file);
                 online.session.publish(counters.state(states));
                 self.folders.tell_all(|| Ask::Channel(true));
             }
             SessionEvent::PeerPresence { jid, device, online: there } => {
                 self.tunnels.presence(device, &jid, there);
-                if there {
+                self.seen(device, &jid, there);
+                if jid.to_bare() != online.account.jid {
+                    // A friend's device is none of the account's.
+                } else if there {
                     peers.insert(device.to_string(), ());
                 } else {
                     peers.remove(&device.to_string());
@@ -322,7 +367,7 @@ impl AccountThread {
             }
             SessionEvent::Hint(received) => {
                 if counters.is_news(&received, &self.state_file) {
-                    self.hint(&received, strangers).await;
+                    self.hint(&received, counters, strangers).await;
                 }
             }
             SessionEvent::CounterBehind { held } => {
@@ -337,17 +382,22 @@ impl AccountThread {
         }
     }
 
-    async fn hint(&self, received: &ReceivedState, strangers: &mut Strangers) {
+    async fn hint(&self, received: &ReceivedState, counters: &mut Counters, strangers: &mut Strangers) {
+        let said = self.sealed_news(received, counters).await;
         let mut recognised = 0;
         for folder in self.folders.all() {
             let known = folder.known_repositories().await;
             for opened in hints::open(received, &known) {
                 recognised += 1;
+                if said.contains(&opened.repository) {
+                    continue;
+                }
                 folder.tell(Ask::Hint(opened));
             }
         }
         let unknown = received.marks.len().saturating_sub(recognised);
-        if strangers.worth_a_look(received.device, unknown) {
+        // What a friend has besides the folders that are shared is not ours.
+        if self.peers.of_tag(received.device).is_none() && strangers.worth_a_look(received.device, unknown) {
             self.folders.tell_all(|| Ask::Sync);
         }
     }
@@ -400,6 +450,7 @@ impl AccountThread {
         if shown == AccountState::Online {
             self.clear_all_but(None);
         } else if !matches!(state, ConnectionState::Suspended) {
+            self.lines.down();
             self.folders.tell_all(|| Ask::Channel(false));
         }
     }

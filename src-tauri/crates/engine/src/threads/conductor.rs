@@ -321,6 +321,11 @@ impl Conductor {
                 let heads_known = known.is_ok_and(|tips| hints::heads_match(&hint, &tips));
                 self.plan(mind, vec![Input::Hint { heads_known }]);
             }
+            Ask::News(news) => {
+                let known = self.desk.with(tips).await;
+                let heads_known = known.is_ok_and(|tips| tips == news.tips);
+                self.plan(mind, vec![Input::Hint { heads_known }]);
+            }
             Ask::Channel(up) => {
                 let channel = if up { Channel::Up } else { Channel::Down };
                 self.plan(mind, vec![Input::Channel(channel)]);

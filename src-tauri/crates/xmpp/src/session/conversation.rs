@@ -4,6 +4,7 @@
 //! fresh session the other devices' states are fetched and the own one compared, so nothing depends on a push
 //! having arrived. Source: this crate's README, "A session".
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -79,6 +80,8 @@ pub(crate) struct Conversation {
     own: DeviceTag,
     devices: Devices,
     friends: Friends,
+    /// Accounts that asked for our presence and may become friends'.
+    asked: BTreeSet<BareJid>,
     requests: Requests,
     outbox: Outbox,
     sealer: Option<Sealer>,
@@ -108,6 +111,7 @@ impl Conversation {
             own,
             devices: Devices::default(),
             friends: Friends::default(),
+            asked: BTreeSet::new(),
             requests: Requests::new(reply),
             outbox: Outbox::new(now),
             sealer: None,

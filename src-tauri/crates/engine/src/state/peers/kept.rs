@@ -59,7 +59,6 @@ enum KeptRight {
 #[serde(rename_all = "camelCase")]
 enum KeptContact {
     Heard,
-    HeardThere,
     Reached,
     Served,
 }
@@ -144,4 +143,4 @@ macro_rules! kept_as {
 }
 
 kept_as!(Right, KeptRight: Edit, ReadOnly);
-kept_as!(Contact, KeptContact: Heard, HeardThere, Reached, Served);
+kept_as!(Contact, KeptContact: Heard, Reached, Served);

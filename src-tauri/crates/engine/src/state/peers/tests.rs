@@ -46,6 +46,8 @@ fn who_was_paired_is_paired_after_a_restart() {
     let (known, share) = again.in_folder(&uuid("f")).pop().unwrap();
     assert_eq!((known.id(), share.theirs), (ben.id(), Some(uuid("theirs"))));
     assert!(known.contacts.contains(&Contact::Heard) && !known.is_connected());
+    again.met(ben.id(), Contact::Served).unwrap();
+    assert!(again.get(ben.id()).unwrap().is_connected(), "a hint and a tunnel");
     assert_eq!(again.they_may(ben.id(), &uuid("f")), Some(Right::ReadOnly));
     assert_eq!(again.they_may(ben.id(), &uuid("g")), None, "what was not given is not theirs");
 }

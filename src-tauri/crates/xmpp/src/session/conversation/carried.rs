@@ -13,7 +13,15 @@ impl Conversation {
 
     /// Somebody here sends a packet of a pairing.
     pub(crate) fn dispatch(&mut self, dispatch: Dispatch, now: Now) {
+        let knocks = matches!(dispatch, Dispatch::Knock { .. });
         self.desk.send(dispatch, self.online, now.tick);
+        if knocks && self.online {
+            for stanza in self.desk.take_out() {
+                self.send(stanza);
+            }
+            // Those who had our presence anyway, our own account above all, take us for gone when a knock is taken back.
+            self.greet();
+        }
     }
 
     /// Waits for an answer of somebody here to a packet of a pairing.

@@ -15,6 +15,9 @@ use crate::session::requests::Purpose;
 use crate::wire::presence::{self, Seen};
 use crate::wire::roster::{self, Said};
 
+/// Accounts that asked for our presence and are no friends' yet.
+const MAX_ASKED: usize = 64;
+
 impl Conversation {
     /// These are the paired devices of other accounts from now on.
     pub(crate) fn set_friends(&mut self, friends: Friends, now: Now) {
@@ -31,6 +34,9 @@ impl Conversation {
             self.friends.devices().filter(|device| self.devices.learn(*device)).collect();
         if !self.online || (new.is_empty() && gone.is_empty()) {
             return;
+        }
+        for account in self.asked.extract_if(.., |account| self.friends.has(account)).collect::<Vec<_>>() {
+            self.send(roster::approve(&account));
         }
         self.greet();
         for device in new {
@@ -65,6 +71,10 @@ impl Conversation {
                 self.ask_roster(now);
                 // ejabberd pushes nothing to a new contact before a presence comes after the consent.
                 self.greet();
+            }
+            // Two who pair do not become friends at the same moment, and a server asks only once.
+            Some(Said::Asks(account)) if self.asked.len() < MAX_ASKED => {
+                self.asked.insert(account);
             }
             Some(Said::Gives(account)) if self.friends.has(&account) => {
                 self.greet();

@@ -1,0 +1,188 @@
+//! The folder of a try to join: fetched from a place that came with the offer, or found where it is already.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tributary_formats::logs::uuid_log::UuidLog;
+use tributary_formats::uuid::RepoUuid;
+use tributary_repo::Repository;
+use tributary_repo::repository::OpenError;
+use tributary_status::{Failure, ProblemCode};
+use tributary_xmpp::pairing::{Grant, Right};
+
+use crate::commands::{fault, folders, remotes};
+use crate::engine::Engine;
+use crate::pairing::set_up::{SetUp, SharedPlace};
+use crate::threads::committer::chain;
+
+/// The folder, before it is synced by this pairing.
+pub(super) struct Fetched {
+    pub(super) path: PathBuf,
+    /// Its repository here.
+    pub(super) ours: RepoUuid,
+    /// Whether this try made it, so that it goes with the try when that fails.
+    pub(super) made: bool,
+    existed: bool,
+    /// The place that it came from.
+    from: Option<String>,
+}
+
+/// The places that came with an offer, as far as they can be used here, and the names of the others.
+pub(super) struct Usable {
+    places: Vec<SharedPlace>,
+    left_out: Vec<String>,
+}
+
+/// Which places can be used. Folders of this machine need the person's yes, and have to be there.
+pub(super) fn usable(set_up: SetUp, local_places: bool) -> Usable {
+    let usable = |place: &SharedPlace| place.local_path().is_none_or(|path| local_places && path.is_dir());
+    let (places, others): (Vec<_>, Vec<_>) = set_up.into_places().into_iter().partition(usable);
+    Usable { places, left_out: others.iter().map(|place| place.name().to_owned()).collect() }
+}
+
+/// Gets the folder: what is there already when it is the same one, else from the first place that has it.
+pub(super) async fn fetch(
+    engine: &Arc<Engine>,
+    path: &Path,
+    grant: &Grant,
+    usable: &Usable,
+) -> Result<Fetched, Failure> {
+    let existed = path.exists();
+    let empty = !existed || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    if !empty {
+        let ours = same_folder(path, grant).await?;
+        return Ok(Fetched { path: path.into(), ours, made: false, existed, from: None });
+    }
+    let mut why = None;
+    for place in &usable.places {
+        let SharedPlace::Git { name, url } = place else { continue };
+        match folders::fetch(engine, url, path, name.clone(), None).await {
+            Ok(()) => {
+                let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+                let fetched = Fetched {
+                    ours: same_folder(&path, grant).await.inspect_err(|_| take_back(&path, existed))?,
+                    path,
+                    made: true,
+                    existed,
+                    from: Some(name.clone()),
+                };
+                if grant.right == Right::ReadOnly {
+                    only_read(&fetched.path, vec![name.clone()])
+                        .await
+                        .inspect_err(|_| fetched.take_back())?;
+                }
+                return Ok(fetched);
+            }
+            Err(failure) => why = Some(failure),
+        }
+    }
+    Err(why.unwrap_or_else(|| {
+        let names = usable.left_out.join(", ");
+        let kept_at = if names.is_empty() { String::new() } else { format!(" It is kept at {names}.") };
+        fault(
+            Some(ProblemCode::PairingFailed),
+            format!("{} is at no place that this computer may use or can reach.{kept_at}", grant.name),
+            "Let the other side add one that both reach (`trib remote add`), or say yes to those of this machine.",
+        )
+    }))
+}
+
+/// The repository of the folder at this path, if it is a copy of the one that is offered.
+async fn same_folder(path: &Path, grant: &Grant) -> Result<RepoUuid, Failure> {
+    let (top, theirs) = (path.to_owned(), grant.repository.clone());
+    let looked = tokio::task::spawn_blocking(move || {
+        let repo = Repository::open(&top)?;
+        let log = repo.annex_branch().read(b"uuid.log").unwrap_or_default();
+        let known = UuidLog::parse(&log).get(&theirs).is_some();
+        Ok::<_, OpenError>((repo.uuid().clone(), known))
+    });
+    let another = |sentence: String| {
+        let hint = "Choose an empty folder, or one that does not exist yet. Nothing was changed.";
+        fault(Some(ProblemCode::PairingFailed), sentence, hint)
+    };
+    match looked.await.expect("looking does not panic") {
+        Ok((ours, true)) => Ok(ours),
+        Ok((_, false)) => Err(another(format!(
+            "{} holds another folder: its history knows nothing of {}.",
+            path.display(),
+            grant.name
+        ))),
+        Err(OpenError::NotRepository { .. } | OpenError::NotAnnexed { .. }) => {
+            Err(another(format!("{} is not empty.", path.display())))
+        }
+        Err(error) => Err(another(format!("{} cannot be used: {}.", path.display(), chain(&error)))),
+    }
+}
+
+/// Syncs the folder from now on.
+pub(super) async fn start(engine: &Arc<Engine>, fetched: &Fetched) -> Result<(), Failure> {
+    if engine.configuration().folders.iter().any(|known| known.path == fetched.path) {
+        return Ok(());
+    }
+    folders::start(engine, &fetched.path).await
+}
+
+/// Adds the other places. Gives the names of those that are not used here.
+pub(super) async fn add_places(
+    engine: &Arc<Engine>,
+    fetched: &Fetched,
+    grant: &Grant,
+    usable: Usable,
+) -> Vec<String> {
+    let mut missing = usable.left_out;
+    let read_only = grant.right == Right::ReadOnly;
+    for place in usable.places.iter().filter(|place| Some(place.name()) != fetched.from.as_deref()) {
+        let name = place.name().to_owned();
+        let added = match place {
+            SharedPlace::Git { url, .. } => {
+                remotes::add_git(engine, &fetched.path, name.clone(), url.clone(), false, read_only).await
+            }
+            SharedPlace::Special { directory, .. } => {
+                // What else it is stands in the folder's own remote.log, which came with it.
+                let directory = directory.iter().map(|path| ("directory".to_owned(), path.clone()));
+                remotes::enable_known(
+                    engine,
+                    &fetched.path,
+                    name.clone(),
+                    directory.collect::<BTreeMap<_, _>>(),
+                    read_only,
+                )
+                .await
+            }
+        };
+        if let Err(failure) = added {
+            tracing::info!(place = name, sentence = failure.sentence, "a place that was offered is not used");
+            missing.push(name);
+        }
+    }
+    missing
+}
+
+/// Keeps this computer from writing to these places.
+async fn only_read(path: &Path, names: Vec<String>) -> Result<(), Failure> {
+    let top = path.to_owned();
+    let set = tokio::task::spawn_blocking(move || {
+        let repo = Repository::open(&top).map_err(|error| chain(&error))?;
+        names.iter().try_for_each(|name| remotes::only_read(&repo, name).map_err(|failure| failure.sentence))
+    });
+    set.await
+        .expect("configuring does not panic")
+        .map_err(|why| fault(None, format!("{why}."), "Nothing was set up, here or there."))
+}
+
+impl Fetched {
+    /// Takes back what was made here. What a person has put in meanwhile stays.
+    pub(super) fn take_back(&self) {
+        if self.made {
+            take_back(&self.path, self.existed);
+        }
+    }
+}
+
+fn take_back(path: &Path, existed: bool) {
+    std::fs::remove_dir_all(path.join(".git")).ok();
+    if !existed {
+        std::fs::remove_dir(path).ok();
+    }
+}

@@ -1,0 +1,160 @@
+//! What the account thread does for paired devices: seals what is published, opens what they seal, and lets others know
+//! who is there.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tributary_formats::uuid::RepoUuid;
+use tributary_xmpp::account::{DeviceTag, FullJid};
+use tributary_xmpp::device::{DeviceId, DeviceKeys};
+use tributary_xmpp::hints::{Counter, FolderState, News, ReceivedState, Replays, Sealer, open_sealed};
+use tributary_xmpp::session::{Friends, Session};
+
+use super::{AccountThread, Counters, Online};
+use crate::folder_facts::Ask;
+use crate::secrets::SecretStore;
+use crate::state::peers::{Contact, PeersError};
+
+impl AccountThread {
+    /// Reads this device's secrets, off the way: a keyring may take its time. What comes of it wakes the thread.
+    pub(super) fn unlock(&self, keys: Arc<DeviceKeys>, store: SecretStore) {
+        let device = self.device.clone();
+        tokio::spawn(async move {
+            if let Err(error) = device.unlock(keys, &store).await {
+                tracing::warn!(%error, "the secrets of pairings could not be read");
+            }
+        });
+    }
+
+    /// Who is paired, or a key, changed: seals from now on with what counts now, and says so to all.
+    pub(super) fn arm(
+        &self,
+        online: Option<&Online>,
+        counters: &mut Counters,
+        states: &[(PathBuf, FolderState)],
+    ) {
+        let Some(online) = online else { return };
+        self.seal(&online.session);
+        counters.next(&self.state_file);
+        online.session.publish(counters.state(states));
+    }
+
+    /// Gives the session the keys of shared folders, and the devices of friends.
+    pub(super) fn seal(&self, session: &Session) {
+        let peers = self.peers.all();
+        let friends = peers.iter().filter(|peer| !peer.is_own());
+        session.set_friends(friends.map(|peer| (peer.tag, peer.address.to_bare())).collect::<Friends>());
+        let Some(secrets) = self.device.now() else { return };
+        let device = secrets.keys.clone();
+        let shared = |ours: &RepoUuid| peers.iter().any(|peer| peer.share(ours).is_some());
+        let folders = secrets.hint_keys.iter().filter(|(ours, _)| shared(ours));
+        let folders =
+            folders.filter_map(|(ours, keys)| Some((ours.clone(), keys.first()?.clone()))).collect();
+        session.seal_hints(Sealer { device, folders });
+    }
+
+    /// A device of the account, or a paired one, came or left.
+    pub(super) fn seen(&self, device: DeviceTag, address: &FullJid, there: bool) {
+        if !there {
+            return self.lines.left(device, address);
+        }
+        self.lines.came(device, address.clone());
+        if let Some(peer) = self.peers.of_tag(device) {
+            kept(self.peers.is_at(peer.id(), address));
+        }
+    }
+
+    /// Opens what a paired device says to us, and tells the folders. Gives the repositories that it speaks of, so that
+    /// they need not be looked for by their marks.
+    pub(super) async fn sealed_news(
+        &self,
+        received: &ReceivedState,
+        counters: &mut Counters,
+    ) -> Vec<RepoUuid> {
+        let (Some(secrets), Some(peer)) = (self.device.now(), self.peers.of_tag(received.device)) else {
+            return vec![];
+        };
+        if peer.address.to_bare() != received.from {
+            return vec![];
+        }
+        let now = u64::try_from(crate::engine::now()).unwrap_or_default();
+        let mut said = Vec::new();
+        for share in &peer.shares {
+            let keys = secrets.opening(&share.ours);
+            // A key says which folder; what else the publisher may claim of it does not matter.
+            for news in open_sealed(received, &peer.keys, keys, now) {
+                said.push(news.repository.clone());
+                if !counters.is_sealed_news(&news, &self.state_file) {
+                    continue;
+                }
+                kept(self.peers.has_repository(peer.id(), &share.ours, &news.repository));
+                kept(self.peers.met(peer.id(), Contact::Heard));
+                self.tell_folder(&share.ours, news).await;
+            }
+        }
+        said
+    }
+
+    async fn tell_folder(&self, ours: &RepoUuid, news: News) {
+        for folder in self.folders.all() {
+            let uuid = folder.desk.with(|desk| desk.repo.uuid().clone()).await;
+            if uuid == *ours {
+                return folder.tell(Ask::News(Arc::new(news)));
+            }
+        }
+    }
+}
+
+/// What could not be kept is learned again at the next hint.
+fn kept(outcome: Result<(), PeersError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "what was learned of a paired computer could not be kept");
+    }
+}
+
+impl Counters {
+    /// Whether a sealed hint is newer than those that were taken; remembers it.
+    fn is_sealed_news(&mut self, news: &News, file: &std::path::Path) -> bool {
+        let taken = |(device, repository, epoch, seq): &(String, RepoUuid, u64, u64)| {
+            let device: DeviceId = device.parse().ok()?;
+            Some((device, repository.clone(), Counter { epoch: *epoch, seq: *seq }))
+        };
+        let mut replays: Replays = self.sealed.iter().filter_map(taken).collect();
+        let newer = replays.is_news(news);
+        if newer {
+            let keep = |(device, repository, counter): (DeviceId, &RepoUuid, Counter)| {
+                (device.to_string(), repository.clone(), counter.epoch, counter.seq)
+            };
+            self.sealed = replays.iter().map(keep).collect();
+            self.save(file);
+        }
+        newer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tributary_xmpp::device::DeviceKeys;
+    use tributary_xmpp::hints::Tips;
+
+    use super::*;
+
+    #[test]
+    fn what_was_taken_is_not_taken_again_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("hints.json");
+        let device = DeviceKeys::generate().public().id();
+        let news = |seq| News {
+            device,
+            repository: RepoUuid::parse("theirs").unwrap(),
+            tips: Tips::default(),
+            counter: Counter { epoch: 1, seq },
+            time: 0,
+        };
+        let mut counters = Counters::load(&file);
+        assert!(counters.is_sealed_news(&news(2), &file) && !counters.is_sealed_news(&news(2), &file));
+        let mut again = Counters::load(&file);
+        assert!(!again.is_sealed_news(&news(2), &file) && !again.is_sealed_news(&news(1), &file));
+        assert!(again.is_sealed_news(&news(3), &file));
+    }
+}

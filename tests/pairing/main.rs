@@ -1,0 +1,10 @@
+//! Pairing: two computers become connected by a link or a code, and have the folder; whatever goes wrong says why and
+//! leaves nothing on either side.
+
+#[path = "../member.rs"]
+mod member;
+
+mod bad_input;
+mod friends;
+mod own;
+mod party;
