@@ -30,7 +30,7 @@ use tributary_repo::serve;
 use tributary_repo::transport::{self, Service, Stream};
 use tributary_xmpp::account::{DeviceTag, FullJid};
 use tributary_xmpp::device::{DeviceId, DeviceKeys};
-use tributary_xmpp::ibb::Bytestreams;
+use tributary_xmpp::ibb::{Bytestream, Bytestreams, OpenError};
 
 use self::address::Address;
 use self::guest::Guest;
@@ -40,6 +40,10 @@ pub(crate) use self::door::{Door, Pushed};
 
 /// The scheme of the URLs.
 pub(crate) const SCHEME: &str = "xmpp";
+
+/// How often, and how many times, a computer that is busy is asked again: a small push takes less.
+const BUSY_PAUSE: Duration = Duration::from_millis(250);
+const BUSY_TRIES: u32 = 60;
 
 /// How long what may take; tests shorten them.
 #[derive(Debug, Clone, Copy)]
@@ -214,7 +218,8 @@ impl Tunnels {
         let bound = line.bound.ok_or_else(|| away("the account is not connected yet".into()))?;
         let (client, _) =
             self.client_of(&peer).ok_or_else(|| away(format!("{} is not online", peer.name)))?;
-        let stream = line.streams.open(&client).await.map_err(|cause| away(cause.to_string()))?;
+        let opened = self.0.stop.run_until_cancelled(open_stream(&line.streams, &client)).await;
+        let stream = opened.unwrap_or(Err(OpenError::Offline)).map_err(|cause| away(cause.to_string()))?;
         let listed = self.list(peer.id(), share.ours.clone(), None);
         let guest =
             Guest { own: &line.keys, bound, peer: &peer, ours: share.ours, patience: self.0.patience };
@@ -277,6 +282,18 @@ impl Tunnels {
         // Every change of it is whole, so a panic elsewhere does not spoil it.
         self.0.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Opens a stream; waits for a while when the other side has its hands full, as when several folders sync at once. It
+/// gives no sign when it has room again, so it is asked now and then.
+async fn open_stream(streams: &Bytestreams, client: &FullJid) -> Result<Bytestream, OpenError> {
+    for _ in 0..BUSY_TRIES {
+        match streams.open(client).await {
+            Err(OpenError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
+            opened => return opened,
+        }
+    }
+    streams.open(client).await
 }
 
 impl Drop for Listed {
