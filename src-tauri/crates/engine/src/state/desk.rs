@@ -182,6 +182,15 @@ impl Desk {
         self.tree
     }
 
+    /// Lets go of what the repository's handle keeps of what it read.
+    pub fn rest(&mut self) {
+        match Repository::open(self.repo.work_dir()) {
+            Ok(fresh) => self.repo = fresh,
+            // The handle at hand goes on to do; whatever is the matter is met at the next deed.
+            Err(error) => tracing::debug!(%error, "the repository is not opened anew"),
+        }
+    }
+
     /// Takes note that the branch is at `commit` now: the ledger follows. Returns how the tree differs and which keys
     /// gained or lost a name. The index is the caller's.
     pub fn follow(&mut self, commit: Oid) -> Result<(Vec<TreeDelta>, Vec<Key>)> {

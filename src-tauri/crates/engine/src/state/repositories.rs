@@ -39,6 +39,11 @@ impl Repositories {
         stale_locks::clear(&self.0.path.join(".git"), stale_locks::OURS);
     }
 
+    /// Closes the handles that nobody uses, with what they keep of what they read.
+    pub fn rest(&self) {
+        self.0.idle.lock().expect("no holder of this lock panics").clear();
+    }
+
     /// Does something with a handle. Blocks: to be called on a blocking thread.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tributary_planner::{Channel, Config, Direction, Effect, Heads, Input, Origin, Planner, Round, Why};
 use tributary_repo::index::IndexError;
-use tributary_repo::sync_branches;
+use tributary_repo::{memory, sync_branches};
 use tributary_status::{Event, Failure, HeldAnswer, Problem, ProblemAction, ProblemCode, Reply};
 use tributary_xmpp::hints;
 
@@ -29,7 +29,7 @@ use crate::folder_facts::{Ask, Fact, FactSender, Seen};
 use crate::state::arrivals::Arrivals;
 use crate::state::board::Board;
 use crate::state::changes::Changes;
-use crate::state::desk::{DeskError, DeskHandle};
+use crate::state::desk::{Desk, DeskError, DeskHandle};
 use crate::state::facts;
 use crate::state::outlook::files;
 use crate::state::places::Places;
@@ -518,6 +518,13 @@ impl Conductor {
         }
     }
 
+    /// Gives back what the work took. The next change pays a few milliseconds for it, the rest of the day nothing.
+    async fn rest(&self) {
+        self.desk.with(Desk::rest).await;
+        self.repositories.rest();
+        tokio::task::spawn_blocking(memory::give_back);
+    }
+
     /// Writes git's index, and once more as soon as git can trust all of it. Whether it is written.
     async fn write_index(&self, mind: &mut Mind) -> bool {
         mind.index_due = None;
@@ -538,7 +545,7 @@ impl Conductor {
                 mind.index_due = left.map(|left| Instant::now() + left);
                 if left.is_none() {
                     // All is quiet: what the work took is not needed for a while.
-                    tokio::task::spawn_blocking(tributary_repo::memory::give_back);
+                    self.rest().await;
                 }
                 return true;
             }

@@ -26,17 +26,15 @@ pub(super) struct Aside {
 }
 
 impl Aside {
-    /// Goes on with `state` on another thread. Gives it back when there is no thread to be had, or nothing to gain.
-    pub(super) fn start(state: State) -> Result<Aside, State> {
+    /// Goes on from `state` on another thread. `None` when there is no thread to be had, or nothing to gain.
+    pub(super) fn start(state: &State) -> Option<Aside> {
         if thread::available_parallelism().map_or(1, usize::from) < 2 {
-            return Err(state);
+            return None;
         }
         let (work, orders) = mpsc::sync_channel(WAITING);
         let (done, emptied) = mpsc::channel();
-        // Through a channel, because a thread that could not be started keeps what it was to own.
-        let (hand_over, handed) = mpsc::sync_channel(1);
+        let mut state = state.clone();
         let run = move || {
-            let mut state: State = handed.recv().expect("the state comes after the thread");
             for order in orders {
                 match order {
                     Work::Bytes(bytes) => {
@@ -50,9 +48,8 @@ impl Aside {
             }
             state
         };
-        let Ok(thread) = thread::Builder::new().name("hash".into()).spawn(run) else { return Err(state) };
-        hand_over.send(state).map_err(|unsent| unsent.0)?;
-        Ok(Aside { work, emptied, made: 0, thread })
+        let thread = thread::Builder::new().name("hash".into()).spawn(run).ok()?;
+        Some(Aside { work, emptied, made: 0, thread })
     }
 
     /// Takes the next bytes.
