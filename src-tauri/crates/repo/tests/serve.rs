@@ -340,8 +340,8 @@ fn a_few_bytes_that_claim_to_be_many_cost_no_memory() {
 
 #[test]
 fn a_guest_that_says_nothing_is_ended_by_the_token() {
-    let host = Host::new();
     for service in ["git-upload-pack", "git-receive-pack"] {
+        let host = Host::new();
         let mut stream = TcpStream::connect(("127.0.0.1", host.port)).unwrap();
         stream.write_all(&line(&format!("{service} /folder\0host=x\0"))).unwrap();
         let mut length = [0; 4];
