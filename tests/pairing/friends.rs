@@ -39,6 +39,26 @@ fn by_link(party: &Party) {
 }
 
 #[test]
+fn without_any_git_remote_the_computers_bring_the_folder_to_each_other() {
+    let Some(party) = Party::new() else { return };
+    let (ann, ben) = (party.computer("ann", "ann"), party.computer("ben", BEN));
+    ann.add();
+    ann.store(&party.sandbox.dir("store"));
+    ann.write("map.txt", "over the hills").wait();
+    ben.joins(&said(&ann.invites(&["--accept"]), "link"), &[]).ok();
+    ben.awaits(&ann.files());
+    for (from, to, file) in [(&ann, &ben, "from-ann.txt"), (&ben, &ann, "from-ben.txt")] {
+        from.write(file, "hello");
+        eventually(LIMIT, "a change arrives at the friend", || to.read(file));
+    }
+    for computer in [&ann, &ben] {
+        eventually(LIMIT, "a hint and a tunnel went between them", || {
+            (computer.peers()[0]["connected"] == true).then_some(())
+        });
+    }
+}
+
+#[test]
 fn a_friend_finds_the_computer_that_shows_a_code() {
     let Some(party) = Party::new() else { return };
     let (ann, ben) = (party.inviter(), party.computer("ben", BEN));

@@ -109,6 +109,16 @@ pub(crate) async fn fetch(
     Ok(())
 }
 
+/// Makes the repository of a folder that is to be filled by others, and is not synced yet.
+pub(crate) async fn make_new(engine: &Arc<Engine>, path: &Path) -> Result<RepoUuid, Failure> {
+    let _turn = engine.changing.lock().await;
+    not_watched(engine, path)?;
+    let (top, setup) = (path.to_owned(), setup(engine, None));
+    let made =
+        tokio::task::spawn_blocking(move || Repository::create(&top, &setup).map(|repo| repo.uuid().clone()));
+    made.await.expect("making does not panic").map_err(|error| not_made(path, &error))
+}
+
 /// Syncs a folder, whose repository is there, from now on.
 pub(crate) async fn start(engine: &Arc<Engine>, path: &Path) -> Result<(), Failure> {
     let _turn = engine.changing.lock().await;

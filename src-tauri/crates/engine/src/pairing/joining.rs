@@ -30,7 +30,7 @@ use crate::engine::Engine;
 use crate::state::line::Line;
 use crate::state::peers::{Peer, Share};
 use crate::threads::committer::chain;
-use crate::threads::pairing::{AnswerAsk, JoinSeen, PairingAsk, new_id, person};
+use crate::threads::pairing::{Answer, JoinSeen, PairingAsk, new_id, person};
 use folder::Fetched;
 
 /// How often an account is asked who shows a code, and for how long.
@@ -82,8 +82,6 @@ struct Before {
     peers: Vec<(DeviceId, Option<Peer>)>,
     keys: Vec<HintKey>,
 }
-
-type Answer = (AnswerAsk, oneshot::Sender<Result<Reply, Failure>>);
 
 impl Given {
     /// Reads what a person gave: a link begins as links do, all else is a code.

@@ -34,6 +34,7 @@ use crate::state::line::{Line, Lines};
 use crate::state::own_device::OwnDevice;
 use crate::state::peers::Peers;
 use crate::state::problems::problem;
+use crate::threads::account::sealed::Latest;
 use crate::threads::account::strangers::Strangers;
 use crate::tunnel::{Door, Tunnels};
 
@@ -142,6 +143,7 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
     let mut peers = BTreeMap::new();
     let mut strangers = Strangers::default();
     let (mut paired, mut secrets) = (thread.peers.changes(), thread.device.changes());
+    let mut latest = Latest::default();
     loop {
         let keyring_pause = waiting.as_ref().map(|(_, _, pause)| *pause);
         let ask_again = online.as_ref().and_then(|online| online.ask_again);
@@ -203,12 +205,15 @@ pub(crate) async fn run(mut thread: AccountThread, stop: CancellationToken) {
                 }
             },
             // Neither sender ends before this thread does.
-            Ok(()) = paired.changed() => thread.arm(online.as_ref(), &mut counters, &states),
-            Ok(()) = secrets.changed() => thread.arm(online.as_ref(), &mut counters, &states),
+            Ok(()) = paired.changed() => thread.arm(online.as_ref(), &mut counters, &states, &latest).await,
+            Ok(()) = secrets.changed() => thread.arm(online.as_ref(), &mut counters, &states, &latest).await,
             () = server => online.iter_mut().for_each(Online::try_now),
             event = event => match event {
                 Some(event) => {
                     let Some(now) = online.as_mut() else { continue };
+                    if let SessionEvent::Hint(received) = &event {
+                        latest.keep(received);
+                    }
                     if let SessionEvent::State(state) = &event {
                         let wanting =
                             matches!(state, ConnectionState::NeedsTrust { .. } | ConnectionState::ServerLacks { .. });

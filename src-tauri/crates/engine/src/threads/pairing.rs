@@ -70,6 +70,9 @@ pub(crate) struct AnswerAsk {
     pub(crate) local_places: bool,
 }
 
+/// A person's answer, and where what comes of it goes.
+pub(crate) type Answer = (AnswerAsk, oneshot::Sender<Result<Reply, Failure>>);
+
 /// What the thread knows of a try to join.
 pub(crate) struct JoinSeen {
     pub(crate) status: PairingStatus,
@@ -79,7 +82,7 @@ pub(crate) struct JoinSeen {
     /// Where packets for it go.
     pub(crate) packets: mpsc::Sender<Delivery>,
     /// Where a person's answer goes, while it is asked for.
-    pub(crate) answer: Option<mpsc::Sender<(AnswerAsk, oneshot::Sender<Result<Reply, Failure>>)>>,
+    pub(crate) answer: Option<mpsc::Sender<Answer>>,
     /// Gives it up.
     pub(crate) cancel: CancellationToken,
     /// Cancelled when it is over.

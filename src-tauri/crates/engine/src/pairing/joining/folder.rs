@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tributary_formats::logs::uuid_log::UuidLog;
 use tributary_formats::uuid::RepoUuid;
@@ -15,6 +16,9 @@ use crate::commands::{fault, folders, remotes};
 use crate::engine::Engine;
 use crate::pairing::set_up::{SetUp, SharedPlace};
 use crate::threads::committer::chain;
+
+/// How long the first exchange with the inviter is waited for before its special remotes are left out.
+const FIRST_EXCHANGE: Duration = Duration::from_secs(60);
 
 /// The folder, before it is synced by this pairing.
 pub(super) struct Fetched {
@@ -41,7 +45,8 @@ pub(super) fn usable(set_up: SetUp, local_places: bool) -> Usable {
     Usable { places, left_out: others.iter().map(|place| place.name().to_owned()).collect() }
 }
 
-/// Gets the folder: what is there already when it is the same one, else from the first place that has it.
+/// Gets the folder: what is there already when it is the same one, else from the first place that has it, else an empty
+/// one that the inviter fills.
 pub(super) async fn fetch(
     engine: &Arc<Engine>,
     path: &Path,
@@ -54,7 +59,6 @@ pub(super) async fn fetch(
         let ours = same_folder(path, grant).await?;
         return Ok(Fetched { path: path.into(), ours, made: false, existed, from: None });
     }
-    let mut why = None;
     for place in &usable.places {
         let SharedPlace::Git { name, url } = place else { continue };
         match folders::fetch(engine, url, path, name.clone(), None).await {
@@ -74,18 +78,16 @@ pub(super) async fn fetch(
                 }
                 return Ok(fetched);
             }
-            Err(failure) => why = Some(failure),
+            Err(failure) => {
+                let why = failure.sentence;
+                tracing::info!(place = name, why, "a place that was offered does not give the folder");
+            }
         }
     }
-    Err(why.unwrap_or_else(|| {
-        let names = usable.left_out.join(", ");
-        let kept_at = if names.is_empty() { String::new() } else { format!(" It is kept at {names}.") };
-        fault(
-            Some(ProblemCode::PairingFailed),
-            format!("{} is at no place that this computer may use or can reach.{kept_at}", grant.name),
-            "Let the other side add one that both reach (`trib remote add`), or say yes to those of this machine.",
-        )
-    }))
+    // Then the paired computers bring it to each other, once both said yes: histories that begin apart are merged.
+    let ours = folders::make_new(engine, path).await.inspect_err(|_| take_back(path, existed))?;
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    Ok(Fetched { path, ours, made: true, existed, from: None })
 }
 
 /// The repository of the folder at this path, if it is a copy of the one that is offered.
@@ -131,6 +133,11 @@ pub(super) async fn add_places(
     usable: Usable,
 ) -> Vec<String> {
     let mut missing = usable.left_out;
+    let special = |place: &SharedPlace| matches!(place, SharedPlace::Special { .. });
+    if fetched.made && fetched.from.is_none() && usable.places.iter().any(special) {
+        // What a special remote is stands in the folder's own log.
+        tokio::time::timeout(FIRST_EXCHANGE, exchanged(engine, fetched, grant)).await.ok();
+    }
     let read_only = grant.right == Right::ReadOnly;
     for place in usable.places.iter().filter(|place| Some(place.name()) != fetched.from.as_deref()) {
         let name = place.name().to_owned();
@@ -157,6 +164,21 @@ pub(super) async fn add_places(
         }
     }
     missing
+}
+
+/// Ends when the folder knows the inviter's repository.
+async fn exchanged(engine: &Arc<Engine>, fetched: &Fetched, grant: &Grant) {
+    let mut events = engine.subscribe();
+    loop {
+        if let Some(folder) = engine.folders.get(&fetched.path)
+            && folder.known_repositories().await.contains(&grant.repository)
+        {
+            return;
+        }
+        if matches!(events.recv().await, Err(tokio::sync::broadcast::error::RecvError::Closed)) {
+            return;
+        }
+    }
 }
 
 /// Keeps this computer from writing to these places.

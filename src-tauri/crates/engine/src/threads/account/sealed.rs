@@ -1,6 +1,7 @@
 //! What the account thread does for paired devices: seals what is published, opens what they seal, and lets others know
 //! who is there.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -27,14 +28,18 @@ impl AccountThread {
     }
 
     /// Who is paired, or a key, changed: seals from now on with what counts now, and says so to all.
-    pub(super) fn arm(
+    pub(super) async fn arm(
         &self,
         online: Option<&Online>,
         counters: &mut Counters,
         states: &[(PathBuf, FolderState)],
+        latest: &Latest,
     ) {
         let Some(online) = online else { return };
         self.seal(&online.session);
+        for received in latest.0.values() {
+            self.sealed_news(received, counters).await;
+        }
         counters.next(&self.state_file);
         online.session.publish(counters.state(states));
     }
@@ -101,6 +106,21 @@ impl AccountThread {
             if uuid == *ours {
                 return folder.tell(Ask::News(Arc::new(news)));
             }
+        }
+    }
+}
+
+/// The newest state of each device: what it says may be for somebody who is paired a moment later.
+#[derive(Default)]
+pub(super) struct Latest(BTreeMap<DeviceTag, ReceivedState>);
+
+/// Most devices whose states are kept in mind. A server could make up any number.
+const MOST: usize = 64;
+
+impl Latest {
+    pub(super) fn keep(&mut self, received: &ReceivedState) {
+        if self.0.len() < MOST || self.0.contains_key(&received.device) {
+            self.0.insert(received.device, received.clone());
         }
     }
 }

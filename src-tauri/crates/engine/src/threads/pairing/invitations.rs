@@ -32,6 +32,8 @@ pub(super) struct Invited {
     /// The secrets' side of them, at the address that links name.
     desk: Option<(FullJid, tributary_xmpp::pairing::Invitations)>,
     pub(super) offers: Vec<Invite>,
+    /// Slots that are over and still explain it to who comes late.
+    over: Vec<Slot>,
 }
 
 /// One invitation: a link and a code for the same, good for one computer.
@@ -47,8 +49,9 @@ pub(super) struct Invite {
 }
 
 impl Invited {
+    /// Whether nobody can come by an invitation, not even too late.
     pub(super) fn is_empty(&self) -> bool {
-        self.offers.is_empty()
+        self.offers.is_empty() && self.over.is_empty()
     }
 
     /// Whether time matters: a code is open, or somebody has come.
@@ -160,6 +163,8 @@ impl PairingThread {
         for (slot, event) in desk.tick(now()) {
             self.happened(slot, event, invited).await;
         }
+        let explained = invited.desk.as_ref().map(|(_, desk)| desk);
+        invited.over.retain(|slot| explained.is_some_and(|desk| desk.stage(*slot).is_some()));
     }
 
     /// A packet came for an invitation.
@@ -386,6 +391,7 @@ impl PairingThread {
     async fn end(&self, slot: Slot, invited: &mut Invited) {
         let Some(at) = invited.offers.iter().position(|offer| offer.slots.contains(&slot)) else { return };
         let offer = invited.offers.remove(at);
+        invited.over.extend(&offer.slots);
         self.board.clear_about(ProblemCode::PeerAsks, &offer.id);
         if let (Some((_, desk)), Some(line)) = (&mut invited.desk, self.lines.now()) {
             for (to, packet) in offer.slots.iter().filter_map(|slot| desk.withdraw(*slot)) {
@@ -447,6 +453,7 @@ impl PairingThread {
             return;
         }
         // Invitations of another address cannot be used any more.
+        invited.over.clear();
         for offer in invited.offers.drain(..) {
             self.board.clear_about(ProblemCode::PeerAsks, &offer.id);
         }

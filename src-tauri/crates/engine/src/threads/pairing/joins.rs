@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 use tributary_status::{Failure, PairingStatus, Reply};
 use tributary_xmpp::courier::Delivery;
 
-use super::{AnswerAsk, JoinSeen, is_here};
+use super::{Answer, AnswerAsk, JoinSeen, is_here};
 
 /// The tries.
 #[derive(Default)]
@@ -69,12 +69,11 @@ impl Joins {
     }
 
     /// Hands a person's answer to the try that asks; gives it back when none does.
-    #[allow(clippy::type_complexity, reason = "what came in goes back")]
     pub(super) fn answer(
         &mut self,
         answer: AnswerAsk,
         reply: oneshot::Sender<Result<Reply, Failure>>,
-    ) -> Option<(AnswerAsk, oneshot::Sender<Result<Reply, Failure>>)> {
+    ) -> Option<Answer> {
         let asks = |join: &&mut JoinSeen| join.answer.is_some() && is_called(&join.status, &answer.pairing);
         let Some(join) = self.seen.iter_mut().find(asks) else { return Some((answer, reply)) };
         // One answer is enough.

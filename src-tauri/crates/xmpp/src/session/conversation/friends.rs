@@ -4,6 +4,8 @@
 //! when there is a paired device, and never taken away again: the person's chat may live on it. Source: RFC 6121 section
 //! 3, and this crate's README, "Friends".
 
+use std::collections::BTreeSet;
+
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::presence::Presence;
@@ -35,7 +37,10 @@ impl Conversation {
         if !self.online || (new.is_empty() && gone.is_empty()) {
             return;
         }
-        for account in self.asked.extract_if(.., |account| self.friends.has(account)).collect::<Vec<_>>() {
+        let (friends, strangers): (BTreeSet<_>, _) =
+            std::mem::take(&mut self.asked).into_iter().partition(|account| self.friends.has(account));
+        self.asked = strangers;
+        for account in friends {
             self.send(roster::approve(&account));
         }
         self.greet();
