@@ -23,7 +23,7 @@ fn by_link(party: &Party) {
     std::thread::scope(|scope| {
         let joining = scope.spawn(|| ben.joins(&link, &[]));
         ann.run(["accept", &ann.asked()]);
-        joining.join().unwrap().ok();
+        joining.join().expect("the command does not panic").ok();
     });
     ben.awaits(&ann.files());
     for (computer, account) in [(&ann, "ben"), (&ben, "ann")] {

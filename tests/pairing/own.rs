@@ -38,7 +38,8 @@ fn by_code(party: &Party) {
         );
     }
     let remotes = second.node.json(["remote", "list", second.path()]);
-    let names: Vec<_> = remotes.as_array().unwrap().iter().map(|remote| said(remote, "name")).collect();
+    let names: Vec<_> =
+        remotes.as_array().expect("remotes are listed").iter().map(|remote| said(remote, "name")).collect();
     for place in ["names", "store"] {
         assert!(names.iter().any(|name| name == place), "the storage set-up came with it: {names:?}");
     }

@@ -79,15 +79,16 @@ impl SetUp {
 
     /// Reads what another computer sent; `None` when it makes no sense as a whole.
     pub(crate) fn decode(text: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Sent {
-            #[serde(default)]
-            places: Vec<serde_json::Value>,
-        }
-        let sent: Sent = serde_json::from_slice(text).ok()?;
+        let mut sent: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(text).ok()?;
+        let places = match sent.remove("places") {
+            None => vec![],
+            Some(serde_json::Value::Array(places)) => places,
+            Some(_) => return None,
+        };
         // A kind of place that a newer version knows is one place less, and no reason to refuse the folder.
-        let places = sent.places.into_iter().take(MAX_PLACES);
         let places: Vec<SharedPlace> = places
+            .into_iter()
+            .take(MAX_PLACES)
             .filter_map(|place| serde_json::from_value(place).ok())
             .filter(SharedPlace::is_harmless)
             .collect();
