@@ -215,7 +215,7 @@ impl<R: Runtime> Desk<R> {
 
 async fn grant<R: Runtime>(app: &AppHandle<R>, engine: &Engine, wish: Wish) -> Result<()> {
     let command = match wish {
-        Wish::Show(view) => return windows::show(app, view),
+        Wish::Show(view) => return windows::show(app, view).await,
         Wish::OpenFolder(folder) => return files::open_synced(engine, &folder).await,
         Wish::Quit => {
             crate::wind_down(app).await;

@@ -75,7 +75,7 @@ pub fn run(start: Start) -> Result<()> {
         .setup(move |app| {
             let app = app.handle().clone();
             if !start.hidden {
-                windows::show(&app, None)?;
+                windows::show_here(&app, None)?;
             }
             tauri::async_runtime::spawn(quit_on_signal(wishes.clone()));
             tauri::async_runtime::spawn(events::run(app, engine, opening, wishes, asked));

@@ -25,9 +25,26 @@ const MOST_LOOKS: u32 = 20;
 
 /// Brings the window to the front, making it if there is none, at this view if one is asked for.
 ///
+/// On the main thread, as all that happens to windows: from another one, a window that is closed while it is made would
+/// be listed for ever after, and no other could be opened.
+///
+/// # Errors
+/// The window could not be made, or the program ends.
+pub async fn show<R: Runtime>(app: &AppHandle<R>, view: Option<View>) -> Result<()> {
+    let (answer, shown) = oneshot::channel();
+    let asked = app.clone();
+    app.run_on_main_thread(move || {
+        let _ = answer.send(show_here(&asked, view)); // Who asked is gone only when the program ends.
+    })
+    .context("reaching the main thread")?;
+    shown.await.context("the program ends")?
+}
+
+/// As [`show`], on the main thread.
+///
 /// # Errors
 /// The window could not be made.
-pub fn show<R: Runtime>(app: &AppHandle<R>, view: Option<View>) -> Result<()> {
+pub fn show_here<R: Runtime>(app: &AppHandle<R>, view: Option<View>) -> Result<()> {
     if let Some(window) = app.get_webview_window(MAIN) {
         window.unminimize().context("bringing the window back")?;
         window.set_focus().context("bringing the window to the front")?;
@@ -58,7 +75,7 @@ pub fn show<R: Runtime>(app: &AppHandle<R>, view: Option<View>) -> Result<()> {
     Ok(())
 }
 
-/// Takes what happened to a window. To be told from the start: a window can be closed before its maker has got hold of it.
+/// Takes what happened to a window. To be told from the start: a window can be closed as soon as it is there.
 pub fn hear<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
     if matches!(event, WindowEvent::Destroyed) {
         tauri::async_runtime::spawn(settle(window.app_handle().clone()));

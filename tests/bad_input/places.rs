@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tributary_testkit::{Annex, Sandbox, eventually, newest_annex};
 
@@ -127,6 +128,22 @@ fn the_mount_point_of_a_drive_that_is_away_is_not_written_into() {
     fs::rename(&away, &store).expect("the drive comes");
     eventually(LIMIT, "the drive gets what waited for it", || (objects(&store).len() == 3).then_some(()));
     a.wait().no_problem("placeUnreachable");
+}
+
+#[test]
+fn a_place_that_goes_is_said_before_anybody_uses_it() {
+    let sandbox = Sandbox::new();
+    let (hub, store, away) = (bare(&sandbox, "hub.git"), sandbox.dir("store"), sandbox.join("away"));
+    let a = Member::start(&sandbox, "a");
+    a.add().remote("hub", &[text(&hub)]).store(&store).write("one", "1").wait();
+    fs::rename(&store, &away).expect("it can be moved");
+    // Without the system's word the next look is half a minute away.
+    let problem = eventually(Duration::from_secs(15), "that it is gone is said", || {
+        a.problems("placeUnreachable").pop()
+    });
+    assert_eq!(problem["subject"], "store");
+    fs::rename(&away, &store).expect("it comes back");
+    a.no_problem("placeUnreachable");
 }
 
 /// The other places of a member's folder.

@@ -2,7 +2,7 @@
 //!
 //! Git's own programs do the work; what they are given and told is ours. The guest chooses neither program, path,
 //! configuration nor environment. It sees the folder's branch, git-annex's and what is left for both (`synced/…`), and
-//! nothing else. A push is read before git sees it ([`gate`]): it may move those branches forward and do nothing more.
+//! nothing else. A push is read before git sees it (`gate`): it may move those branches forward and do nothing more.
 //! What it brings waits in quarantine until it is complete and passed git's own checks.
 //!
 //! Commands and capabilities: `gitprotocol-pack(5)`, git 2.47.

@@ -1,8 +1,10 @@
 //! Place watcher: sees places on this machine come and go: drives, mounts, folders that are renamed or exchanged.
 //!
-//! Waits for the system's word that the mount table changed, and looks again after growing pauses while a place is
-//! away; and which paired devices are online; tells the planner what is there. Ends when told to stop. A place over the network is always tried: whether it
-//! answers is found out by asking it.
+//! Waits for the system's word that the mount table changed or the directory of a place went, and for paired devices that
+//! come online or leave; looks again after growing pauses while a place is away; tells the planner what is there. Ends
+//! when told to stop. A place over the network is always tried: whether it answers is found out by asking it.
+
+mod departures;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,6 +12,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
@@ -20,6 +24,7 @@ use tributary_planner::{Input, PlaceId};
 use tributary_remotes::PlaceError;
 use tributary_status::ProblemCode;
 
+use self::departures::Departures;
 use crate::folder_facts::{Fact, FactSender};
 use crate::state::places::{PlaceRow, Places, Reach};
 use crate::state::problems::{Deed, problem};
@@ -28,7 +33,7 @@ use crate::threads::transferrer::Transferrer;
 /// First and longest pause between two looks at a place that is away; a look is one `stat`, or a small file.
 const AWAY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 
-/// Pause between two looks while all are there: most of them that go are noticed when they are used.
+/// Pause between two looks while all are there: those that the system says nothing of are mostly noticed when used.
 const THERE_PAUSE: Duration = Duration::from_secs(30);
 
 /// A place that says nothing for so long hangs, as a network file system does whose server is gone.
@@ -52,8 +57,8 @@ type Identity = (u64, u64);
 type Look = Result<Identity, String>;
 
 /// What is remembered from look to look.
-#[derive(Default)]
 struct Seen {
+    departures: Departures,
     there: BTreeMap<PlaceId, Option<Identity>>,
     /// Looks that hang. Another one would hang as well.
     hanging: BTreeMap<PlaceId, JoinHandle<Look>>,
@@ -70,7 +75,7 @@ pub(crate) async fn run(watcher: PlaceWatcher, stop: CancellationToken) {
         .inspect_err(|error| tracing::info!(%error, "the mount table cannot be watched"))
         .ok();
     let mut presence = watcher.places.presence_changes();
-    let mut seen = Seen::default();
+    let mut seen = Seen { departures: Departures::new(), there: BTreeMap::new(), hanging: BTreeMap::new() };
     let mut pause = THERE_PAUSE;
     while let Some(away) = stop.run_until_cancelled(watcher.look(&mut seen)).await {
         pause = match away {
@@ -81,6 +86,7 @@ pub(crate) async fn run(watcher: PlaceWatcher, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = mounted(mounts.as_ref()) => pause = THERE_PAUSE,
+            () = seen.departures.next() => pause = THERE_PAUSE,
             () = changed(presence.as_mut()) => {}
             () = tokio::time::sleep(pause) => {}
         }
@@ -107,39 +113,36 @@ async fn changed(presence: Option<&mut watch::Receiver<u64>>) {
 }
 
 impl PlaceWatcher {
-    /// Looks at every place on this machine, and at which devices are online, and tells what changed. Returns how many are away.
+    /// Looks at every place on this machine, and at which devices are online, and tells what changed, each as soon as it
+    /// is known. Returns how many are away.
     async fn look(&self, seen: &mut Seen) -> usize {
         let rows = self.places.rows();
         let known = |id: &PlaceId| rows.iter().any(|row| row.id == *id);
         seen.there.retain(|id, _| known(id));
         seen.hanging.retain(|id, _| known(id));
-        let mut looks = Vec::new();
-        let mut inputs = Vec::new();
+        let limit = Instant::now() + LOOK_LIMIT;
+        let mut looks = FuturesUnordered::new();
         for row in rows.iter() {
             match row.local_path() {
                 Some(path) => {
-                    let begin = || self.begin(row, path);
-                    looks.push((row, seen.hanging.remove(&row.id).unwrap_or_else(begin)));
+                    let begin = || self.begin(row, path, seen.departures.clone());
+                    let mut look = seen.hanging.remove(&row.id).unwrap_or_else(begin);
+                    looks.push(async move { (row, timeout_at(limit, &mut look).await, look) });
                 }
                 // A computer that is off is no fault. Each time that it comes it is looked at anew.
                 None if row.peer().is_some() => {
                     let now = self.places.peer_is_there(row).map(|came| (came, 0));
                     if seen.there.insert(row.id, now) != Some(now) {
-                        inputs.push(if now.is_some() {
-                            Input::PlaceUp(row.id)
-                        } else {
-                            Input::PlaceDown(row.id)
-                        });
+                        self.tell_planner(row.id, now.is_some());
                     }
                 }
-                None if seen.there.insert(row.id, None).is_none() => inputs.push(Input::PlaceUp(row.id)),
+                None if seen.there.insert(row.id, None).is_none() => self.tell_planner(row.id, true),
                 None => {}
             }
         }
-        let limit = Instant::now() + LOOK_LIMIT;
         let mut away = 0;
-        for (row, mut look) in looks {
-            let found = match timeout_at(limit, &mut look).await {
+        while let Some((row, found, look)) = looks.next().await {
+            let found = match found {
                 Ok(found) => found.expect("looking does not panic"),
                 Err(_) => {
                     seen.hanging.insert(row.id, look);
@@ -149,19 +152,21 @@ impl PlaceWatcher {
             away += usize::from(found.is_err());
             let now = found.as_ref().ok().copied();
             if seen.there.insert(row.id, now) != Some(now) {
-                inputs.push(if now.is_some() { Input::PlaceUp(row.id) } else { Input::PlaceDown(row.id) });
+                self.tell_planner(row.id, now.is_some());
                 self.tell(row, found.err());
             }
-        }
-        if !inputs.is_empty() {
-            self.facts.send(Fact::Planner(inputs)).ok();
         }
         away
     }
 
+    fn tell_planner(&self, place: PlaceId, there: bool) {
+        let input = if there { Input::PlaceUp(place) } else { Input::PlaceDown(place) };
+        self.facts.send(Fact::Planner(vec![input])).ok();
+    }
+
     /// Begins to look: a special remote says itself whether it is there, since the bare mount point of its drive is a
     /// folder too.
-    fn begin(&self, row: &PlaceRow, path: &Path) -> JoinHandle<Look> {
+    fn begin(&self, row: &PlaceRow, path: &Path, departures: Departures) -> JoinHandle<Look> {
         let path = path.to_owned();
         let special = match row.reach {
             Reach::Special { .. } => self.transferrer.special(row).ok(),
@@ -169,7 +174,12 @@ impl PlaceWatcher {
         };
         tokio::spawn(async move {
             let at = path.clone();
-            let found = tokio::task::spawn_blocking(move || std::fs::metadata(at)).await;
+            let found = tokio::task::spawn_blocking(move || {
+                // First, so that what goes right after it was seen is not missed.
+                departures.watch(&at);
+                std::fs::metadata(at)
+            })
+            .await;
             let found = found.expect("looking does not panic");
             let found = found.map_err(|_| format!("{} is missing", path.display()))?;
             if let Some(special) = special
