@@ -28,6 +28,7 @@ use crate::state::problems::{self, problem};
 use crate::threads::account::{self, AccountAsk, AccountThread};
 use crate::threads::committer::chain;
 use crate::threads::network_watcher::{self, NetworkWatcher};
+use crate::threads::notices::{self, Notices};
 use crate::threads::pairing::{self, PairingAsk, PairingThread};
 use crate::tunnel::{self, Patience, Tunnels};
 
@@ -145,6 +146,7 @@ impl Engine {
         let (pairing, pairing_asks) = mpsc::unbounded_channel();
         let (device, lines) = (OwnDevice::default(), Lines::default());
         let tasks = TaskTracker::new();
+        let (said, calls) = mpsc::channel(notices::WAITING);
         let thread = AccountThread {
             asks,
             folders: folders.clone(),
@@ -154,6 +156,7 @@ impl Engine {
             lines: lines.clone(),
             state_file: home.state_dir().join("hints.json"),
             tunnels: tunnels.clone(),
+            notices: said,
             proven,
         };
         tasks.spawn(tunnel::keep_to_the_book(tunnels.clone()));
@@ -167,6 +170,9 @@ impl Engine {
             board: board.clone(),
         };
         tasks.spawn(pairing::run(thread, stop.clone()));
+        let thread =
+            Notices { peers: peers.clone(), device: device.clone(), tunnels: tunnels.clone(), calls };
+        tasks.spawn(notices::run(thread, stop.clone()));
         let network = NetworkWatcher { account: account.clone(), folders: folders.clone() };
         tasks.spawn(network_watcher::run(network, stop.clone()));
         let engine = Arc::new(Self {

@@ -10,5 +10,6 @@
 pub(crate) mod grant;
 pub(crate) mod joining;
 pub(crate) mod message;
+pub(crate) mod notice;
 pub(crate) mod set_up;
 pub(crate) mod target;

@@ -9,6 +9,7 @@ pub(crate) mod fetcher;
 pub(crate) mod housekeeper;
 pub(crate) mod merger;
 pub(crate) mod network_watcher;
+pub(crate) mod notices;
 pub(crate) mod pairing;
 pub(crate) mod peer_places;
 pub(crate) mod place_watcher;

@@ -15,6 +15,7 @@ pub(crate) mod by_hand;
 mod door;
 mod guest;
 mod host;
+mod notice;
 mod request;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ use self::guest::Guest;
 use crate::state::peers::{Contact, Peer, Peers, Share};
 
 pub(crate) use self::door::{Door, Pushed};
+pub(crate) use self::notice::{NoticeCall, NoticeError};
 
 /// The scheme of the URLs.
 pub(crate) const SCHEME: &str = "xmpp";
@@ -102,7 +104,8 @@ struct Line {
 /// A tunnel that lives.
 struct Open {
     device: DeviceId,
-    ours: RepoUuid,
+    /// The repository here that it is about; none for what is about the devices themselves.
+    ours: Option<RepoUuid>,
     /// What a guest does here; none for a tunnel that we opened.
     serves: Option<Service>,
     cut: CancellationToken,
@@ -190,10 +193,13 @@ impl Tunnels {
     pub(crate) fn review(&self) {
         let now = self.now();
         for open in now.open.values() {
-            let right = self.0.peers.they_may(open.device, &open.ours);
-            let permitted = match open.serves {
-                Some(service) => right.is_some_and(|right| host::permits(right, service)),
-                None => right.is_some(),
+            let permitted = match &open.ours {
+                Some(ours) => self
+                    .0
+                    .peers
+                    .they_may(open.device, ours)
+                    .is_some_and(|right| open.serves.is_none_or(|service| host::permits(right, service))),
+                None => self.0.peers.get(open.device).is_some(),
             };
             if !permitted {
                 open.cut.cancel();
@@ -220,7 +226,7 @@ impl Tunnels {
             self.client_of(&peer).ok_or_else(|| away(format!("{} is not online", peer.name)))?;
         let opened = self.0.stop.run_until_cancelled(open_stream(&line.streams, &client)).await;
         let stream = opened.unwrap_or(Err(OpenError::Offline)).map_err(|cause| away(cause.to_string()))?;
-        let listed = self.list(peer.id(), share.ours.clone(), None);
+        let listed = self.list(peer.id(), Some(share.ours.clone()), None);
         let guest =
             Guest { own: &line.keys, bound, peer: &peer, ours: share.ours, patience: self.0.patience };
         let (stream, carried) =
@@ -264,7 +270,7 @@ impl Tunnels {
         self.behind(client).is_some()
     }
 
-    fn list(&self, device: DeviceId, ours: RepoUuid, serves: Option<Service>) -> Listed {
+    fn list(&self, device: DeviceId, ours: Option<RepoUuid>, serves: Option<Service>) -> Listed {
         let cut = self.0.stop.child_token();
         let mut now = self.now();
         now.opened += 1;

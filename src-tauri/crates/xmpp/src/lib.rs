@@ -22,6 +22,7 @@ mod fields;
 pub mod hints;
 pub mod ibb;
 pub mod login;
+pub mod notice;
 pub mod pairing;
 pub mod session;
 mod wire;

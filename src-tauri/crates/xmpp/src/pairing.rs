@@ -34,6 +34,7 @@ use crate::fields::Malformed;
 pub use card::Card;
 pub use code::Code;
 pub use grant::{Grant, Right};
+pub(crate) use introduction::MAX_LENGTH as MAX_INTRODUCTION;
 pub use introduction::{Introduction, NotIntroduced, Person};
 pub use invitations::Invitations;
 pub use inviter::{Inviter, InviterEvent, InviterStage};

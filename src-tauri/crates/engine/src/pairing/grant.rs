@@ -25,7 +25,7 @@ pub(crate) struct Granting<'a> {
     pub(crate) line: &'a Line,
     pub(crate) own: &'a DeviceKeys,
     /// The paired devices that have the folder too.
-    pub(crate) others: Vec<Peer>,
+    pub(crate) others: Vec<(Peer, Share)>,
     pub(crate) now: u64,
 }
 
@@ -56,9 +56,14 @@ impl Granting<'_> {
             };
             introduction.sign(self.own)
         };
-        // Own devices alone: whom a friend of ours shares with is not for us to tell.
-        let own = self.others.iter().filter(|peer| peer.is_own() && peer.keys != card.keys);
-        let introductions = own.map(|peer| introduce(&peer.card())).collect();
+        // A friend gets to know our own devices alone: whom a friend of ours shares with is not for us to tell. An own
+        // one meets those who may do all that it may; with the others, what they may is told by a notice.
+        let joins_us = whose(&card.address) == Person::Same;
+        let met = |(peer, share): &&(Peer, Share)| {
+            let known = peer.is_own() || (joins_us && share.they_may == Right::Edit);
+            known && peer.keys != card.keys
+        };
+        let introductions = self.others.iter().filter(met).map(|(peer, _)| introduce(&peer.card())).collect();
         Grant {
             repository: self.ours.clone(),
             name: self.name.clone(),
@@ -93,7 +98,8 @@ impl Peer {
     }
 }
 
-/// The devices that an inviter vouches for with its grant: its person's own ones, and no others.
+/// The devices that an inviter vouches for with its grant: its person's own ones; and if it is of our own account, others
+/// too.
 pub(crate) fn introduced(
     grant: &Grant,
     inviter: &Card,
@@ -106,9 +112,11 @@ pub(crate) fn introduced(
         let said = Introduction::verify(bytes, [&inviter.keys]).ok()?;
         let card = Card { keys: said.keys, tag: said.tag, name: said.name, address: said.address };
         let same = said.person == Person::Same && card.address.to_bare() == inviter.address.to_bare();
-        if !same || card.keys == own.public() || card.keys == inviter.keys {
+        let vouches = same || inviter.address.to_bare() == *account;
+        if !vouches || card.keys == own.public() || card.keys == inviter.keys {
             return None;
         }
+        // What it may do is not said; its introducer's notice says less where it is less.
         let share = Share { ours: ours.clone(), theirs: None, they_may: Right::Edit, we_may: grant.right };
         let introduced_by = Some(inviter.keys.id());
         Some(Peer { introduced_by, ..Peer::of(&card, account.clone(), share, since) })

@@ -29,6 +29,8 @@ pub(crate) struct Secrets {
     pub(crate) keys: Arc<DeviceKeys>,
     /// By repository of ours, newest first: the first one seals.
     pub(crate) hint_keys: BTreeMap<RepoUuid, Vec<HintKey>>,
+    /// When the one that seals was renewed, in seconds since 1970. None: it is the folder's first, or was handed over.
+    pub(crate) renewed: BTreeMap<RepoUuid, u64>,
     /// The links that were made and not used.
     pub(crate) links: Vec<OpenLink>,
 }
@@ -56,6 +58,7 @@ pub(crate) struct OwnDevice {
 #[serde(rename_all = "camelCase", default)]
 struct Kept {
     hint_keys: BTreeMap<RepoUuid, Vec<String>>,
+    renewed: BTreeMap<RepoUuid, u64>,
     links: Vec<KeptLink>,
 }
 
@@ -115,7 +118,7 @@ impl OwnDevice {
 impl Secrets {
     /// No secrets but the device's keys.
     fn new(keys: Arc<DeviceKeys>) -> Self {
-        Self { keys, hint_keys: BTreeMap::new(), links: Vec::new() }
+        Self { keys, hint_keys: BTreeMap::new(), renewed: BTreeMap::new(), links: Vec::new() }
     }
 
     /// The key that seals a folder's hints.
@@ -136,12 +139,42 @@ impl Secrets {
         keys.truncate(MOST_KEYS);
     }
 
-    /// The folder's key, made when it has none.
-    pub(crate) fn hint_key_or_new(&mut self, ours: &RepoUuid) -> HintKey {
+    /// The folder's key, made when it has none. `now`: not before the last time that somebody was removed from it.
+    pub(crate) fn hint_key_or_new(&mut self, ours: &RepoUuid, now: u64) -> HintKey {
         if self.hint_key(ours).is_none() {
-            self.seal_with(ours, HintKey::random());
+            self.renew(ours, now);
         }
         self.hint_key(ours).expect("it was made if there was none").clone()
+    }
+
+    /// When the folder's key was renewed; 0 when it was not.
+    pub(crate) fn renewed(&self, ours: &RepoUuid) -> u64 {
+        self.renewed.get(ours).copied().unwrap_or_default()
+    }
+
+    /// Gives the folder a key that nobody else has. It counts more than the last one wherever it is told.
+    pub(crate) fn renew(&mut self, ours: &RepoUuid, now: u64) {
+        let at = now.max(self.renewed(ours).saturating_add(1));
+        self.seal_with(ours, HintKey::random());
+        self.renewed.insert(ours.clone(), at);
+    }
+
+    /// Another device of the folder says which key seals: the one that was renewed last counts, and of two at once the
+    /// one with the higher number, so that all end with the same. Gives whether something changed.
+    pub(crate) fn hear(&mut self, ours: &RepoUuid, key: &HintKey, renewed: u64) -> bool {
+        let now = (self.renewed(ours), self.hint_key(ours).map(HintKey::expose));
+        if (renewed, Some(key.expose())) <= now {
+            return false;
+        }
+        self.seal_with(ours, key.clone());
+        self.renewed.insert(ours.clone(), renewed);
+        true
+    }
+
+    /// Forgets the keys of a folder.
+    pub(crate) fn forget(&mut self, ours: &RepoUuid) {
+        self.hint_keys.remove(ours);
+        self.renewed.remove(ours);
     }
 }
 
@@ -170,6 +203,7 @@ impl Kept {
         };
         Self {
             hint_keys: secrets.hint_keys.iter().map(|(ours, of)| (ours.clone(), keys(of))).collect(),
+            renewed: secrets.renewed.clone(),
             links: secrets.links.iter().map(link).collect(),
         }
     }
@@ -188,6 +222,7 @@ impl Kept {
         Some(Secrets {
             keys,
             hint_keys: self.hint_keys.into_iter().map(of).collect::<Option<_>>()?,
+            renewed: self.renewed,
             links: self.links.into_iter().map(link).collect::<Option<_>>()?,
         })
     }
@@ -231,12 +266,43 @@ mod tests {
     #[test]
     fn old_keys_do_not_pile_up() {
         let mut secrets = Secrets::new(Arc::new(DeviceKeys::generate()));
-        let first = secrets.hint_key_or_new(&uuid("f"));
-        assert!(secrets.hint_key_or_new(&uuid("f")) == first, "it is made once");
+        let first = secrets.hint_key_or_new(&uuid("f"), 5);
+        assert!(secrets.hint_key_or_new(&uuid("f"), 6) == first, "it is made once");
         for _ in 0..10 {
             secrets.seal_with(&uuid("f"), HintKey::random());
         }
         assert_eq!(secrets.opening(&uuid("f")).len(), MOST_KEYS);
+    }
+
+    #[test]
+    fn of_two_renewals_all_end_with_the_same() {
+        let mut devices = [(); 3].map(|()| Secrets::new(Arc::new(DeviceKeys::generate())));
+        let folder = uuid("f");
+        let first = HintKey::random();
+        for device in &mut devices {
+            device.seal_with(&folder, first.clone());
+        }
+        // Two remove somebody in the same second.
+        devices[0].renew(&folder, 100);
+        devices[1].renew(&folder, 100);
+        for _ in 0..2 {
+            for (from, to) in [(0, 1), (1, 2), (2, 0), (0, 2), (2, 1), (1, 0)] {
+                let (key, renewed) =
+                    (devices[from].hint_key(&folder).unwrap().clone(), devices[from].renewed(&folder));
+                devices[to].hear(&folder, &key, renewed);
+            }
+        }
+        let key = devices[0].hint_key(&folder).unwrap().clone();
+        assert!(devices.iter().all(|device| device.hint_key(&folder) == Some(&key)) && key != first);
+        assert!(
+            devices.iter().all(|device| device.opening(&folder).contains(&first)),
+            "what was sealed before is read"
+        );
+        let settled = devices[0].clone();
+        assert!(!devices[0].hear(&folder, &first, 0) && !devices[0].hear(&folder, &key, 100));
+        assert_eq!(devices[0].hint_keys, settled.hint_keys);
+        devices[0].renew(&folder, 50);
+        assert!(devices[0].renewed(&folder) > 100, "a clock that was set back renews nothing older");
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //! public ones; secrets are with `secrets.rs`. A peer belongs to the account under which it was paired, and is none
 //! while another account is logged in.
 
+mod hearsay;
 mod kept;
 
 use std::collections::BTreeSet;
@@ -58,6 +59,8 @@ pub struct Share {
 pub enum Contact {
     /// A sealed hint of theirs was opened here.
     Heard,
+    /// A sealed hint of ours was opened there: they said so.
+    Confirmed,
     /// A tunnel that we opened was served there.
     Reached,
     /// A tunnel that they opened was served here.
@@ -110,8 +113,31 @@ pub struct Peers {
 #[derive(Debug, Default)]
 struct Book {
     account: Option<BareJid>,
-    peers: Vec<Peer>,
+    pages: Pages,
 }
+
+/// What is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Pages {
+    peers: Vec<Peer>,
+    /// Those who were removed, oldest first.
+    removed: Vec<Removed>,
+}
+
+/// A device that a folder was shared with, and is no more. It is remembered, so that nobody who has not heard of it
+/// yet introduces it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// Who.
+    pub device: DeviceId,
+    /// The repository here.
+    pub ours: RepoUuid,
+    /// When, in seconds since 1970.
+    pub at: u64,
+}
+
+/// Most removals that are remembered; the oldest are forgotten.
+const MAX_REMOVED: usize = 512;
 
 impl Peer {
     /// Its short name.
@@ -132,12 +158,11 @@ impl Peer {
         self.shares.iter().find(|share| share.ours == *ours)
     }
 
-    /// Whether it may be called connected: a hint of theirs was opened here, and a tunnel stood, whose handshake goes in
-    /// both directions whoever opened it. Before, it is provisional.
+    /// Whether it may be called connected: a hint and a tunnel went in both directions. Before, it is provisional.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        let tunnel = [Contact::Reached, Contact::Served];
-        self.contacts.contains(&Contact::Heard) && tunnel.iter().any(|stood| self.contacts.contains(stood))
+        let needed = [Contact::Heard, Contact::Confirmed, Contact::Reached, Contact::Served];
+        needed.iter().all(|contact| self.contacts.contains(contact))
     }
 }
 
@@ -147,8 +172,7 @@ impl Peers {
     /// # Errors
     /// When there is one that cannot be read or makes no sense.
     pub fn load(file: &Path) -> Result<Self, PeersError> {
-        let peers = kept::read(file)?;
-        let book = Book { account: None, peers };
+        let book = Book { account: None, pages: kept::read(file)? };
         Ok(Self {
             book: Arc::new(Mutex::new(book)),
             changed: Arc::new(watch::channel(0).0),
@@ -206,29 +230,12 @@ impl Peers {
     }
 
     /// A device is paired, or one that was paired before gets another folder. What it was known by before counts no
-    /// more: it may have a new name and be at a new address.
+    /// more: it may have a new name and be at a new address, and has to be met again.
     ///
     /// # Errors
     /// When it could not be kept; then it is not paired.
     pub fn admit(&self, peer: Peer) -> Result<(), PeersError> {
-        self.change(|peers| {
-            let known =
-                peers.iter_mut().find(|known| known.keys == peer.keys && known.account == peer.account);
-            let Some(known) = known else {
-                // A mark is one device's: who comes with that of another, which has new keys now, takes its place.
-                peers.retain(|known| known.tag != peer.tag || known.account != peer.account);
-                if peers.len() >= MAX_PEERS {
-                    return Err(PeersError::TooMany);
-                }
-                peers.push(peer);
-                return Ok(());
-            };
-            known.shares.retain(|share| peer.shares.iter().all(|new| new.ours != share.ours));
-            known.shares.extend(peer.shares);
-            (known.tag, known.name, known.address) = (peer.tag, peer.name, peer.address);
-            known.introduced_by = known.introduced_by.and(peer.introduced_by);
-            Ok(())
-        })
+        self.change(|pages| pages.admit(peer))
     }
 
     /// Something went between us and a device.
@@ -276,17 +283,29 @@ impl Peers {
         })
     }
 
-    /// A device is paired no more.
+    /// Learns what we may do with what a device has of a folder.
+    ///
+    /// # Errors
+    /// When it could not be kept.
+    pub fn we_may(&self, device: DeviceId, ours: &RepoUuid, right: Right) -> Result<(), PeersError> {
+        let known = self.get(device).and_then(|peer| peer.share(ours).cloned());
+        if known.is_none_or(|share| share.we_may == right) {
+            return Ok(());
+        }
+        self.change_one(device, |peer| {
+            for share in peer.shares.iter_mut().filter(|share| share.ours == *ours) {
+                share.we_may = right;
+            }
+        })
+    }
+
+    /// A device is paired no more, as if it had never been.
     ///
     /// # Errors
     /// When that could not be kept; then it still is.
     pub fn remove(&self, device: DeviceId) -> Result<Option<Peer>, PeersError> {
         let account = self.lock().account.clone();
-        self.change(|peers| {
-            let at =
-                peers.iter().position(|peer| peer.id() == device && Some(&peer.account) == account.as_ref());
-            Ok(at.map(|at| peers.remove(at)))
-        })
+        self.change(|pages| Ok(pages.take_out(device, account.as_ref())))
     }
 
     /// A repository of ours is shared with nobody any more. Devices with which nothing else is shared go with it.
@@ -297,35 +316,32 @@ impl Peers {
         if self.in_folder(ours).is_empty() {
             return Ok(());
         }
-        self.change(|peers| {
-            for peer in peers.iter_mut() {
+        self.change(|pages| {
+            for peer in &mut pages.peers {
                 peer.shares.retain(|share| share.ours != *ours);
             }
-            peers.retain(|peer| !peer.shares.is_empty());
+            pages.peers.retain(|peer| !peer.shares.is_empty());
             Ok(())
         })
     }
 
     fn change_one(&self, device: DeviceId, change: impl FnOnce(&mut Peer)) -> Result<(), PeersError> {
         let account = self.lock().account.clone();
-        self.change(|peers| {
+        self.change(|pages| {
             let of_now = |peer: &&mut Peer| peer.id() == device && Some(&peer.account) == account.as_ref();
-            peers.iter_mut().find(of_now).map(change);
+            pages.peers.iter_mut().find(of_now).map(change);
             Ok(())
         })
     }
 
     /// Changes the book on disk, then here.
-    fn change<T>(
-        &self,
-        change: impl FnOnce(&mut Vec<Peer>) -> Result<T, PeersError>,
-    ) -> Result<T, PeersError> {
+    fn change<T>(&self, change: impl FnOnce(&mut Pages) -> Result<T, PeersError>) -> Result<T, PeersError> {
         let mut book = self.lock();
-        let mut peers = book.peers.clone();
-        let value = change(&mut peers)?;
-        if peers != book.peers {
-            kept::write(&self.file, &peers)?;
-            book.peers = peers;
+        let mut pages = book.pages.clone();
+        let value = change(&mut pages)?;
+        if pages != book.pages {
+            kept::write(&self.file, &pages)?;
+            book.pages = pages;
             drop(book);
             self.changed.send_modify(|number| *number += 1);
         }
@@ -341,7 +357,37 @@ impl Peers {
 impl Book {
     /// The peers of the account that is logged in.
     fn present(&self) -> impl Iterator<Item = &Peer> {
-        self.peers.iter().filter(|peer| Some(&peer.account) == self.account.as_ref())
+        self.pages.peers.iter().filter(|peer| Some(&peer.account) == self.account.as_ref())
+    }
+}
+
+impl Pages {
+    fn admit(&mut self, peer: Peer) -> Result<(), PeersError> {
+        self.removed.retain(|removed| removed.device != peer.id() || peer.share(&removed.ours).is_none());
+        let known =
+            self.peers.iter_mut().find(|known| known.keys == peer.keys && known.account == peer.account);
+        let Some(known) = known else {
+            // A mark is one device's: who comes with that of another, which has new keys now, takes its place.
+            self.peers.retain(|known| known.tag != peer.tag || known.account != peer.account);
+            if self.peers.len() >= MAX_PEERS {
+                return Err(PeersError::TooMany);
+            }
+            self.peers.push(peer);
+            return Ok(());
+        };
+        known.shares.retain(|share| peer.shares.iter().all(|new| new.ours != share.ours));
+        known.shares.extend(peer.shares);
+        // It may be another program there by now, so the trial begins again.
+        known.contacts = peer.contacts;
+        (known.tag, known.name, known.address) = (peer.tag, peer.name, peer.address);
+        known.introduced_by = known.introduced_by.and(peer.introduced_by);
+        Ok(())
+    }
+
+    fn take_out(&mut self, device: DeviceId, account: Option<&BareJid>) -> Option<Peer> {
+        let is_it = |peer: &Peer| peer.id() == device && Some(&peer.account) == account;
+        let at = self.peers.iter().position(is_it)?;
+        Some(self.peers.remove(at))
     }
 }
 

@@ -36,7 +36,7 @@ use crate::state::peers::Peers;
 use crate::state::problems::problem;
 use crate::threads::account::sealed::Latest;
 use crate::threads::account::strangers::Strangers;
-use crate::tunnel::{Door, Tunnels};
+use crate::tunnel::{Door, NoticeCall, Tunnels};
 
 /// First and longest pause before the keyring is asked again.
 const KEYRING_PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
@@ -88,6 +88,8 @@ pub(crate) struct AccountThread {
     /// Where the counters are kept.
     pub(crate) state_file: PathBuf,
     pub(crate) tunnels: Tunnels,
+    /// Where what paired devices say is taken in.
+    pub(crate) notices: mpsc::Sender<NoticeCall>,
     /// Tells which login mechanism was proven, so that a weaker one is refused from now on.
     pub(crate) proven: mpsc::UnboundedSender<String>,
 }
@@ -257,7 +259,11 @@ impl AccountThread {
         let secret = Secret::new(password.expose().to_owned());
         let (session, events) = session::start((*account).clone(), secret, Timeouts::default());
         self.peers.log_in(Some(account.jid.clone()));
-        self.tunnels.log_in(session.bytestreams(), keys, Door::to(self.folders.clone()));
+        self.tunnels.log_in(
+            session.bytestreams(),
+            keys,
+            Door::to(self.folders.clone()).hearing(self.notices.clone()),
+        );
         self.seal(&session);
         Online { account, session, events, ask_again: None }
     }

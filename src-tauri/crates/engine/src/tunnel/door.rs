@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use tributary_formats::uuid::RepoUuid;
 use tributary_repo::cancel::Cancel;
 
+use super::NoticeCall;
 use crate::folder_facts::Ask;
 use crate::state::folders::Folders;
 use crate::state::repositories::Repositories;
 
-/// Finds a running folder by its repository.
+/// Finds a running folder by its repository, and takes notices.
 #[derive(Clone)]
-pub(crate) struct Door(Arc<Find>);
+pub(crate) struct Door {
+    find: Arc<Find>,
+    notices: Option<mpsc::Sender<NoticeCall>>,
+}
 
 type Find = dyn Fn(&RepoUuid) -> Option<Inside> + Send + Sync;
 
@@ -50,11 +55,21 @@ impl Door {
     }
 
     pub(super) fn new(find: impl Fn(&RepoUuid) -> Option<Inside> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(find))
+        Self { find: Arc::new(find), notices: None }
+    }
+
+    /// The same, where somebody hears what paired devices say.
+    pub(crate) fn hearing(self, notices: mpsc::Sender<NoticeCall>) -> Self {
+        Self { notices: Some(notices), ..self }
+    }
+
+    /// Who hears what paired devices say.
+    pub(super) fn notices(&self) -> Option<&mpsc::Sender<NoticeCall>> {
+        self.notices.as_ref()
     }
 
     /// The folder with this repository. Blocks.
     pub(super) fn open(&self, uuid: &RepoUuid) -> Option<Inside> {
-        (self.0)(uuid)
+        (self.find)(uuid)
     }
 }

@@ -12,8 +12,8 @@ use tributary_xmpp::pairing::Right;
 
 use super::bridge::{self, Ends};
 use super::door::{Door, Inside, Pushed};
-use super::request::Request;
-use super::{Listed, Tunnels};
+use super::request::{Call, Request};
+use super::{Listed, Tunnels, notice};
 use crate::state::peers::{Contact, Peer};
 
 /// Said both when there is no such folder and when it is another's: who asks learns nothing of the others.
@@ -79,12 +79,16 @@ pub(super) async fn receive<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         channel::accept(stream, keys, &peer.keys, &binding, patience.handshake).await?;
     let asked = tokio::time::timeout(patience.handshake, receiver.next()).await;
     let asked = asked.map_err(|_| ChannelError::Silent)??;
-    let request = match asked {
-        Some(Frame::Request(bytes)) => Request::decode(&bytes),
+    let call = match asked {
+        Some(Frame::Request(bytes)) => Call::decode(&bytes),
         _ => return Err(ChannelError::Malformed),
     };
-    let Some(request) = request else {
-        return refuse(&mut sender, NOT_UNDERSTOOD).await.map(|()| None);
+    let request = match call {
+        Some(Call::Git(request)) => request,
+        Some(Call::Notice) => {
+            return notice::hear(tunnels, peer, door, sender, receiver).await.map(|()| None);
+        }
+        None => return refuse(&mut sender, NOT_UNDERSTOOD).await.map(|()| None),
     };
     match admit(tunnels, peer, &request, door).await {
         Ok((inside, listed)) => {
@@ -108,7 +112,7 @@ async fn admit(
     let (door, uuid) = (door.clone(), request.repository.clone());
     let inside = tokio::task::spawn_blocking(move || door.open(&uuid));
     let inside = inside.await.expect("looking for a folder does not panic").ok_or(NOT_NOW)?;
-    let listed = tunnels.list(peer.id(), request.repository.clone(), Some(request.service));
+    let listed = tunnels.list(peer.id(), Some(request.repository.clone()), Some(request.service));
     // Which repository of the folder it has is its own to say; it was not known when it was paired.
     if let Err(error) = tunnels.0.peers.has_repository(peer.id(), &request.repository, &request.own) {
         tracing::warn!(%error, "which repository a computer has is not kept");
@@ -116,7 +120,10 @@ async fn admit(
     Ok((inside, listed))
 }
 
-async fn refuse<W: AsyncWrite + Unpin>(sender: &mut Sender<W>, why: &str) -> Result<(), ChannelError> {
+pub(super) async fn refuse<W: AsyncWrite + Unpin>(
+    sender: &mut Sender<W>,
+    why: &str,
+) -> Result<(), ChannelError> {
     sender.send(Frame::Refused(why.to_owned())).await?;
     sender.end().await
 }

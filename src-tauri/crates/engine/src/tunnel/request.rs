@@ -1,11 +1,23 @@
-//! What a guest asks for, in the first frame: lines `git 1`, the service as git calls it, the UUID of the repository
-//! that it means, and the UUID of its own repository of the same folder. Lines that follow are skipped, for later.
+//! What a guest asks for, in the first frame. For git: lines `git 1`, the service as git calls it, the UUID of the
+//! repository that it means, and the UUID of its own repository of the same folder. To say something itself: the line
+//! `notice 1`. Lines that follow are skipped, for later.
 
 use tributary_formats::uuid::RepoUuid;
 use tributary_repo::transport::Service;
 
 /// The first line. The number grows with a change that older versions cannot pass over.
 const PROTOCOL: &str = "git 1";
+/// The first line of a notice.
+const NOTICE: &str = "notice 1";
+
+/// Why a guest calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Call {
+    /// Git wants something.
+    Git(Request),
+    /// The other engine itself has something to say.
+    Notice,
+}
 
 /// What a guest asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +28,21 @@ pub(super) struct Request {
     pub(super) repository: RepoUuid,
     /// The guest's own.
     pub(super) own: RepoUuid,
+}
+
+impl Call {
+    /// The first frame of a notice.
+    pub(super) fn notice() -> Vec<u8> {
+        format!("{NOTICE}\n").into_bytes()
+    }
+
+    /// Reads why somebody calls; `None` for what no version says.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Call> {
+        match std::str::from_utf8(bytes).ok()?.lines().next()? {
+            NOTICE => Some(Self::Notice),
+            _ => Request::decode(bytes).map(Self::Git),
+        }
+    }
 }
 
 impl Request {
@@ -46,6 +73,18 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_calls_wants_git_or_says_something() {
+        let uuid = |text| RepoUuid::parse(text).unwrap();
+        let request = Request { service: Service::UploadPack, repository: uuid("one"), own: uuid("two") };
+        assert_eq!(Call::decode(&request.encode()), Some(Call::Git(request)));
+        let later = [Call::notice(), b"something new\n".to_vec()].concat();
+        assert_eq!(Call::decode(&later), Some(Call::Notice));
+        for text in ["", "notice", "notice 2\n", "notice 1 \n"] {
+            assert_eq!(Call::decode(text.as_bytes()), None, "{text:?}");
+        }
+    }
 
     #[test]
     fn requests_come_back_and_nonsense_is_none() {

@@ -33,6 +33,33 @@ pub enum Right {
     ReadOnly,
 }
 
+impl Right {
+    pub(crate) fn to_byte(self) -> u8 {
+        match self {
+            Right::Edit => 0,
+            Right::ReadOnly => 1,
+        }
+    }
+
+    /// `None` for a right that a newer version knows: it is not one to guess at.
+    pub(crate) fn from_byte([byte]: [u8; 1]) -> Option<Right> {
+        match byte {
+            0 => Some(Right::Edit),
+            1 => Some(Right::ReadOnly),
+            _ => None,
+        }
+    }
+
+    /// What both rights allow.
+    #[must_use]
+    pub fn and(self, other: Right) -> Right {
+        match (self, other) {
+            (Right::Edit, Right::Edit) => Right::Edit,
+            _ => Right::ReadOnly,
+        }
+    }
+}
+
 /// A folder, and what is needed to share it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -56,14 +83,10 @@ pub struct Grant {
 impl Grant {
     /// The grant as bytes.
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let right = match self.right {
-            Right::Edit => 0,
-            Right::ReadOnly => 1,
-        };
         let fields = Writer::default()
             .field(FOLDER, self.repository.as_str().as_bytes())
             .field(NAME, self.name.as_bytes())
-            .field(RIGHT, &[right])
+            .field(RIGHT, &[self.right.to_byte()])
             .field(HINT_KEY, self.hint_key.as_slice())
             .field(SET_UP, &self.set_up)
             .field(LETTER, &self.letter);
@@ -81,12 +104,7 @@ impl Grant {
         Ok(Grant {
             repository: RepoUuid::parse(&fields.text(FOLDER, MAX_NAME)?).map_err(|_| untrustworthy)?,
             name: fields.text(NAME, MAX_NAME)?,
-            right: match fields.array(RIGHT)? {
-                [0] => Right::Edit,
-                [1] => Right::ReadOnly,
-                // A right that a newer version knows is not one to guess at.
-                _ => return Err(untrustworthy),
-            },
+            right: Right::from_byte(fields.array(RIGHT)?).ok_or(untrustworthy)?,
             hint_key: Zeroizing::new(fields.array(HINT_KEY)?),
             set_up: Zeroizing::new(bounded(fields.get(SET_UP)?, MAX_SET_UP)?),
             letter: bounded(fields.get(LETTER)?, MAX_LENGTH)?,

@@ -11,13 +11,23 @@ use tributary_formats::uuid::RepoUuid;
 use tributary_xmpp::device::PublicKeys;
 use tributary_xmpp::pairing::Right;
 
-use super::{Contact, Peer, PeersError, Share};
+use super::{Contact, Pages, Peer, PeersError, Removed, Share};
 use crate::config::write_private;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KeptFile {
     peers: Vec<KeptPeer>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<KeptRemoved>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeptRemoved {
+    device: String,
+    ours: RepoUuid,
+    at: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,28 +69,44 @@ enum KeptRight {
 #[serde(rename_all = "camelCase")]
 enum KeptContact {
     Heard,
+    Confirmed,
     Reached,
     Served,
 }
 
 /// Reads the file; nobody is paired when there is none.
-pub(super) fn read(file: &Path) -> Result<Vec<Peer>, PeersError> {
+pub(super) fn read(file: &Path) -> Result<Pages, PeersError> {
     let text = match fs::read(file) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Pages::default()),
         Err(source) => return Err(PeersError::Read { path: file.into(), source }),
     };
     let damaged = |source| PeersError::Damaged { path: file.into(), source };
     let kept: KeptFile = serde_json::from_slice(&text).map_err(damaged)?;
     let nonsense = || damaged(serde::de::Error::custom("a computer in it makes no sense"));
-    kept.peers.into_iter().map(|peer| peer.meant().ok_or_else(nonsense)).collect()
+    let peers = kept.peers.into_iter().map(|peer| peer.meant().ok_or_else(nonsense));
+    let removed = kept.removed.into_iter().map(|removed| removed.meant().ok_or_else(nonsense));
+    Ok(Pages { peers: peers.collect::<Result<_, _>>()?, removed: removed.collect::<Result<_, _>>()? })
 }
 
 /// Replaces the file, durably.
-pub(super) fn write(file: &Path, peers: &[Peer]) -> Result<(), PeersError> {
-    let kept = KeptFile { peers: peers.iter().map(KeptPeer::of).collect() };
+pub(super) fn write(file: &Path, pages: &Pages) -> Result<(), PeersError> {
+    let kept = KeptFile {
+        peers: pages.peers.iter().map(KeptPeer::of).collect(),
+        removed: pages.removed.iter().map(KeptRemoved::of).collect(),
+    };
     let text = serde_json::to_vec_pretty(&kept).expect("plain data always serialises");
     write_private(file, &text).map_err(|source| PeersError::Write { path: file.into(), source })
+}
+
+impl KeptRemoved {
+    fn of(removed: &Removed) -> Self {
+        Self { device: removed.device.to_string(), ours: removed.ours.clone(), at: removed.at }
+    }
+
+    fn meant(self) -> Option<Removed> {
+        Some(Removed { device: self.device.parse().ok()?, ours: self.ours, at: self.at })
+    }
 }
 
 impl KeptPeer {
@@ -143,4 +169,4 @@ macro_rules! kept_as {
 }
 
 kept_as!(Right, KeptRight: Edit, ReadOnly);
-kept_as!(Contact, KeptContact: Heard, Reached, Served);
+kept_as!(Contact, KeptContact: Heard, Confirmed, Reached, Served);

@@ -46,8 +46,11 @@ fn who_was_paired_is_paired_after_a_restart() {
     let (known, share) = again.in_folder(&uuid("f")).pop().unwrap();
     assert_eq!((known.id(), share.theirs), (ben.id(), Some(uuid("theirs"))));
     assert!(known.contacts.contains(&Contact::Heard) && !known.is_connected());
-    again.met(ben.id(), Contact::Served).unwrap();
-    assert!(again.get(ben.id()).unwrap().is_connected(), "a hint and a tunnel");
+    for contact in [Contact::Confirmed, Contact::Served, Contact::Reached] {
+        assert!(!again.get(ben.id()).unwrap().is_connected(), "one direction is not enough");
+        again.met(ben.id(), contact).unwrap();
+    }
+    assert!(again.get(ben.id()).unwrap().is_connected(), "a hint and a tunnel in both directions");
     assert_eq!(again.they_may(ben.id(), &uuid("f")), Some(Right::ReadOnly));
     assert_eq!(again.they_may(ben.id(), &uuid("g")), None, "what was not given is not theirs");
 }
@@ -83,7 +86,7 @@ fn a_device_that_is_paired_again_gets_what_it_had_not() {
         Some(Right::Edit),
         "the newest right counts"
     );
-    assert!(known.share(&uuid("g")).is_some() && known.contacts.contains(&Contact::Served));
+    assert!(known.share(&uuid("g")).is_some() && known.contacts.is_empty(), "it is met again");
 }
 
 #[test]
@@ -141,8 +144,102 @@ fn there_is_an_end_to_how_many() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("peers.json");
     let peers: Vec<_> = (0..MAX_PEERS).map(|n| peer(&format!("p{n}"), "anna@p.example", "f")).collect();
-    kept::write(&file, &peers).unwrap();
+    kept::write(&file, &Pages { peers: peers.clone(), removed: vec![] }).unwrap();
     let book = book(&dir);
     assert!(matches!(book.admit(peer("one", "anna@p.example", "f")), Err(PeersError::TooMany)));
     book.admit(peers[0].clone()).expect("one that is paired already needs no more room");
+}
+
+/// Somebody whom another introduced.
+fn introduced(by: &Peer, since: u64) -> Peer {
+    Peer { introduced_by: Some(by.id()), since, ..peer("cleo", "anna@p.example", "f") }
+}
+
+fn removal(of: &Peer, at: u64) -> Removed {
+    Removed { device: of.id(), ours: uuid("f"), at }
+}
+
+#[test]
+fn who_was_removed_comes_back_by_a_person_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let peers = book(&dir);
+    let desktop = peer("anna", "anna@p.example", "f");
+    let cleo = introduced(&desktop, 100);
+    peers.admit(desktop).unwrap();
+    peers.introduce(cleo.clone()).unwrap();
+    assert!(peers.get(cleo.id()).is_some());
+    peers.revoke(cleo.id(), 90).unwrap().unwrap();
+    peers.introduce(cleo.clone()).unwrap();
+    let again = book(&dir);
+    assert!(again.get(cleo.id()).is_none(), "who introduces it has not heard yet");
+    assert_eq!(again.last_removal(&uuid("f")), 100, "a clock that is behind removes it all the same");
+    again.introduce(Peer { since: 101, ..cleo.clone() }).unwrap();
+    assert!(again.get(cleo.id()).is_some(), "it was paired anew, elsewhere");
+    again.revoke(cleo.id(), 200).unwrap();
+    again.admit(Peer { since: 150, introduced_by: None, ..cleo.clone() }).unwrap();
+    assert!(again.get(cleo.id()).is_some() && again.removed_from(&uuid("f")).is_empty());
+}
+
+#[test]
+fn a_removal_is_believed_of_those_who_may_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let peers = book(&dir);
+    let (desktop, ben) = (peer("anna", "anna@p.example", "f"), peer("ben", "anna@p.example", "f"));
+    let dora = peer("dora", "anna@p.example", "f");
+    let mut tablet = peer("ben", "anna@p.example", "f");
+    (tablet.introduced_by, tablet.since) = (Some(dora.id()), 100);
+    let all = [&desktop, &ben, &dora, &tablet];
+    let afresh = || all.iter().for_each(|peer| peers.admit((*peer).clone()).unwrap());
+    let there = |peer: &Peer| peers.get(peer.id()).is_some();
+    afresh();
+    let late = u64::MAX / 2;
+    peers.hear_of_removal(&ben, removal(&desktop, late)).unwrap();
+    peers.hear_of_removal(&ben, removal(&dora, late)).unwrap();
+    assert!(all.iter().all(|peer| there(peer)), "a friend does not overrule the person here");
+    assert!(peers.removed_from(&uuid("f")).is_empty(), "nor makes the folder's key look old");
+    peers.hear_of_removal(&tablet, removal(&tablet, late)).unwrap();
+    assert!(there(&tablet), "nobody says so of itself");
+    for (by, removed) in [(&ben, &tablet), (&dora, &tablet), (&desktop, &tablet), (&desktop, &dora)] {
+        afresh();
+        peers.hear_of_removal(by, removal(removed, 99)).unwrap();
+        assert!(there(removed), "it was paired after that");
+        peers.hear_of_removal(by, removal(removed, late)).unwrap();
+        assert!(!there(removed), "its introducer, its own person, or our own device said so");
+    }
+    // Of somebody who was never heard of it is remembered, so that nobody introduces it.
+    let never = introduced(&desktop, 5);
+    peers.hear_of_removal(&desktop, removal(&never, 6)).unwrap();
+    peers.introduce(never.clone()).unwrap();
+    assert!(!there(&never));
+}
+
+#[test]
+fn introductions_change_nothing_that_a_person_decided() {
+    let dir = tempfile::tempdir().unwrap();
+    let peers = book(&dir);
+    let (desktop, ben) = (peer("anna", "anna@p.example", "f"), peer("ben", "anna@p.example", "f"));
+    peers.admit(ben.clone()).unwrap();
+    let more = Share { they_may: Right::Edit, ..share("f") };
+    let said = Peer { introduced_by: Some(desktop.id()), shares: vec![more], ..ben.clone() };
+    peers.introduce(said.clone()).unwrap();
+    assert_eq!(peers.get(ben.id()), Some(ben.clone()), "the right that a person gave stays");
+    let other = Peer { shares: vec![share("g")], ..said };
+    peers.introduce(other).unwrap();
+    assert!(peers.get(ben.id()).unwrap().share(&uuid("g")).is_some(), "another folder is another matter");
+    let impostor = Peer { tag: ben.tag, ..introduced(&desktop, 5) };
+    peers.introduce(impostor.clone()).unwrap();
+    assert!(
+        peers.get(impostor.id()).is_none() && peers.get(ben.id()).is_some(),
+        "a mark is not taken by hearsay"
+    );
+}
+
+#[test]
+fn removals_do_not_pile_up() {
+    let mut pages = Pages::default();
+    for at in 0..2 * MAX_REMOVED as u64 {
+        pages.remember(removal(&peer("x", "anna@p.example", "f"), at));
+    }
+    assert_eq!(pages.removed.len(), MAX_REMOVED);
+    assert_eq!(pages.removed.last().map(|removed| removed.at), Some(2 * MAX_REMOVED as u64 - 1));
 }

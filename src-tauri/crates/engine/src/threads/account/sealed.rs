@@ -52,7 +52,9 @@ impl AccountThread {
         let Some(secrets) = self.device.now() else { return };
         let device = secrets.keys.clone();
         let shared = |ours: &RepoUuid| peers.iter().any(|peer| peer.share(ours).is_some());
-        let folders = secrets.hint_keys.iter().filter(|(ours, _)| shared(ours));
+        // Who was removed knows the keys until then: nothing is sealed with those until they are renewed.
+        let known_outside = |ours: &RepoUuid| self.peers.last_removal(ours) > secrets.renewed(ours);
+        let folders = secrets.hint_keys.iter().filter(|(ours, _)| shared(ours) && !known_outside(ours));
         let folders =
             folders.filter_map(|(ours, keys)| Some((ours.clone(), keys.first()?.clone()))).collect();
         session.seal_hints(Sealer { device, folders });

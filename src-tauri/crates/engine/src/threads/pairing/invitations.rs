@@ -8,7 +8,6 @@ use tributary_status::{Event, Failure, Invitation, Problem, ProblemCode, Reply};
 use tributary_xmpp::account::FullJid;
 use tributary_xmpp::courier::{Courier, CourierError, Delivery};
 use tributary_xmpp::device::{DeviceId, DeviceKeys};
-use tributary_xmpp::hints::HintKey;
 use tributary_xmpp::pairing::{
     CODE_LIFE, Card, InviterEvent, InviterStage, Packet, Paired, PairingError, Refusal, Right, Slot, Step,
 };
@@ -91,7 +90,7 @@ impl PairingThread {
     pub(super) async fn invite(&self, ask: InviteAsk, invited: &mut Invited) -> Result<Invitation, Failure> {
         let line = self.lines.now().ok_or_else(message::no_account)?;
         let made = self.device.change(|secrets| {
-            secrets.hint_key_or_new(&ask.ours);
+            secrets.hint_key_or_new(&ask.ours, now().max(self.peers.last_removal(&ask.ours)));
             secrets.keys.clone()
         });
         let keys = made.await.map_err(|error| message::no_secrets(&error))?;
@@ -243,7 +242,7 @@ impl PairingThread {
                 "It is still paired. Make room on the disk and try again.",
             )
         };
-        let removed = self.peers.remove(device).map_err(not_kept)?;
+        let removed = self.peers.revoke(device, now()).map_err(not_kept)?;
         let Some(peer) = removed else {
             return Err(fault(None, "This computer is not paired.", "`trib peers` lists those that are."));
         };
@@ -252,13 +251,14 @@ impl PairingThread {
         let renewed = self.device.change(|secrets| {
             for share in &shares {
                 if self.peers.in_folder(&share.ours).is_empty() {
-                    secrets.hint_keys.remove(&share.ours);
+                    secrets.forget(&share.ours);
                 } else {
-                    secrets.seal_with(&share.ours, HintKey::random());
+                    secrets.renew(&share.ours, now().max(self.peers.last_removal(&share.ours)));
                 }
             }
         });
         if let Err(error) = renewed.await {
+            // The notices thread tries again; until then nothing is sealed with them.
             tracing::warn!(%error, "the keys of the folders' hints could not be renewed");
         }
         let name = &peer.name;
@@ -279,7 +279,7 @@ impl PairingThread {
             tracing::warn!(%error, "that a folder is shared no more could not be kept");
         }
         let known = self.device.now().is_some_and(|secrets| secrets.hint_keys.contains_key(ours));
-        if known && let Err(error) = self.device.change(|secrets| secrets.hint_keys.remove(ours)).await {
+        if known && let Err(error) = self.device.change(|secrets| secrets.forget(ours)).await {
             tracing::warn!(%error, "the key of a folder that is gone could not be forgotten");
         }
     }
@@ -362,10 +362,13 @@ impl PairingThread {
                 "`trib status` says why. Then say yes again.",
             )
         })?;
-        let made = self.device.change(|secrets| (secrets.hint_key_or_new(&ours), secrets.keys.clone()));
+        let made = self.device.change(|secrets| {
+            let key = secrets.hint_key_or_new(&ours, now().max(self.peers.last_removal(&ours)));
+            (key, secrets.keys.clone())
+        });
         let (hint_key, own) = made.await.map_err(|error| message::no_secrets(&error))?;
         let name = folder.path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let others = self.peers.in_folder(&ours).into_iter().map(|(peer, _)| peer).collect();
+        let others = self.peers.in_folder(&ours);
         let granting = Granting {
             folder: &folder,
             ours,

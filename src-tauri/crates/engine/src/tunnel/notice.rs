@@ -1,0 +1,160 @@
+//! Notices: what two paired engines say to each other themselves. One stream carries one of them, and the answer that
+//! it was taken in. What is in it is for `pairing/notice.rs`; here it is bytes.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tributary_xmpp::channel::{self, Binding, Carrier, ChannelError, Frame, Party, Receiver, Sender};
+use tributary_xmpp::device::DeviceId;
+use tributary_xmpp::ibb::OpenError;
+use tributary_xmpp::notice::MAX_NOTICE;
+
+use super::door::Door;
+use super::host::refuse;
+use super::request::Call;
+use super::{Tunnels, open_stream};
+use crate::state::peers::{Contact, Peer};
+
+/// The answer: it was taken in.
+const NOTED: &[u8] = b"noted";
+
+/// How long a notice may take once its stream is open: a little goes each way, behind what the server lets through.
+const EXCHANGE: Duration = Duration::from_secs(120);
+
+/// What the other side hears when nobody here takes notices in, or its notice makes no sense.
+const NOT_TAKEN: &str = "What was said could not be taken in here.";
+
+/// A paired device says something.
+pub(crate) struct NoticeCall {
+    /// Who.
+    pub(crate) from: DeviceId,
+    /// What, at most [`MAX_NOTICE`] bytes.
+    pub(crate) said: Vec<u8>,
+    /// Whether it was taken in. Dropped, it was not.
+    pub(crate) taken: oneshot::Sender<()>,
+}
+
+/// Why a device was not told something.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoticeError {
+    /// It is not online, or we are not.
+    #[error("it is not online")]
+    Away,
+    /// It does not take streams of ours: it may not know of us yet.
+    #[error("no stream to it opened")]
+    Unopened(#[source] OpenError),
+    /// The stream ended before it answered.
+    #[error("it did not take it in")]
+    Broken(#[from] ChannelError),
+    /// It will not.
+    #[error("it refused: {0}")]
+    Refused(String),
+}
+
+impl Tunnels {
+    /// Whether a paired device is online: a number that differs each time it came.
+    pub(crate) fn is_online(&self, peer: &Peer) -> Option<u64> {
+        self.client_of(peer).map(|(_, came)| came)
+    }
+
+    /// Tells a paired device something. It has taken it in when this returns.
+    ///
+    /// # Errors
+    /// As the variants say; all may pass by themselves.
+    pub(crate) async fn tell(&self, device: DeviceId, said: Vec<u8>) -> Result<(), NoticeError> {
+        let line = self.now().line.clone().ok_or(NoticeError::Away)?;
+        let peer = self.0.peers.get(device).ok_or(NoticeError::Away)?;
+        let bound = line.bound.ok_or(NoticeError::Away)?;
+        let (client, _) = self.client_of(&peer).ok_or(NoticeError::Away)?;
+        let listed = self.list(device, None, None);
+        let told = async {
+            let stream = open_stream(&line.streams, &client).await.map_err(NoticeError::Unopened)?;
+            let binding = Binding {
+                carrier: Carrier::InBand,
+                stream: stream.name().to_owned(),
+                initiator: Party { device: line.keys.public().id(), address: bound },
+                responder: Party { device, address: client },
+            };
+            let limit = self.0.patience.handshake;
+            let (sender, receiver) =
+                channel::initiate(stream, &line.keys, &peer.keys, &binding, limit).await?;
+            timeout(EXCHANGE, say(sender, receiver, said)).await.map_err(|_| ChannelError::Silent)?
+        };
+        tokio::select! {
+            told = told => told?,
+            () = listed.cut.cancelled() => return Err(ChannelError::Cut.into()),
+        }
+        self.has_met(device, Contact::Reached);
+        Ok(())
+    }
+
+    fn has_met(&self, device: DeviceId, contact: Contact) {
+        if let Err(error) = self.0.peers.met(device, contact) {
+            tracing::warn!(%error, "that a computer was met is not kept");
+        }
+    }
+}
+
+/// Says it over a channel, and waits for the answer.
+async fn say<R, W>(mut sender: Sender<W>, mut receiver: Receiver<R>, said: Vec<u8>) -> Result<(), NoticeError>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    sender.send(Frame::Request(Call::notice())).await?;
+    sender.send(Frame::Data(said)).await?;
+    sender.end().await?;
+    match receiver.next().await? {
+        Some(Frame::Data(answer)) if answer == NOTED => {}
+        Some(Frame::Refused(why)) => return Err(NoticeError::Refused(why)),
+        _ => return Err(ChannelError::Malformed.into()),
+    }
+    // Until the other side has ended too: the stream closes in both directions at once.
+    while receiver.next().await?.is_some() {}
+    Ok(())
+}
+
+/// Takes in what a paired device says.
+pub(super) async fn hear<R, W>(
+    tunnels: &Tunnels,
+    peer: &Peer,
+    door: &Door,
+    mut sender: Sender<W>,
+    mut receiver: Receiver<R>,
+) -> Result<(), ChannelError>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let listed = tunnels.list(peer.id(), None, None);
+    let heard = async {
+        let mut said = Vec::new();
+        loop {
+            match receiver.next().await? {
+                Some(Frame::Data(part)) if said.len() + part.len() <= MAX_NOTICE => said.extend(part),
+                Some(Frame::End) | None => break,
+                _ => return Err(ChannelError::Malformed),
+            }
+        }
+        let (taken, was_taken) = oneshot::channel();
+        let call = NoticeCall { from: peer.id(), said, taken };
+        let handed = match door.notices() {
+            Some(notices) => notices.send(call).await.is_ok(),
+            None => false,
+        };
+        if !handed || was_taken.await.is_err() {
+            return refuse(&mut sender, NOT_TAKEN).await;
+        }
+        tunnels.has_met(peer.id(), Contact::Served);
+        sender.send(Frame::Data(NOTED.to_vec())).await?;
+        sender.end().await?;
+        // The other side drops the stream when it has read this; nothing more comes.
+        Ok(())
+    };
+    tokio::select! {
+        heard = timeout(EXCHANGE, heard) => heard.unwrap_or(Err(ChannelError::Silent)),
+        () = listed.cut.cancelled() => Err(ChannelError::Cut),
+    }
+}
