@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
+use tributary_engine::logging;
 
 const USAGE: &str = "\
 Usage: tributary [--hidden]
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
         }
     }
     let filter =
-        EnvFilter::try_from_env("TRIBUTARY_LOG").unwrap_or_else(|_| EnvFilter::new("info,zbus=warn"));
+        EnvFilter::try_from_env(logging::VARIABLE).unwrap_or_else(|_| EnvFilter::new(logging::FILTER));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match tributary_shell::run(start) {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,13 +11,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tributary_engine::engine::EngineError;
-use tributary_engine::{Engine, Home};
-
-/// The log may be made to say more by `TRIBUTARY_LOG`, in the words of tracing's filters.
-const LOG_VARIABLE: &str = "TRIBUTARY_LOG";
-
-/// What is logged otherwise. The XMPP library's own target can show passwords and stays off.
-const LOG_FILTER: &str = "info,tokio_xmpp=off,xmpp_parsers=off";
+use tributary_engine::{Engine, Home, logging};
 
 /// Runs until SIGTERM, SIGINT or a command to quit.
 pub(crate) async fn run() -> ExitCode {
@@ -53,7 +47,7 @@ async fn try_run() -> anyhow::Result<()> {
 /// The log goes to a file, and to a terminal when there is one.
 fn start_log(home: &Home) -> anyhow::Result<()> {
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(home.log_file())?;
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| LOG_FILTER.into());
+    let filter = EnvFilter::try_from_env(logging::VARIABLE).unwrap_or_else(|_| logging::FILTER.into());
     let to_file = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Mutex::new(file));
     let to_terminal = std::io::stderr()
         .is_terminal()

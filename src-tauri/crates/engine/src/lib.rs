@@ -18,6 +18,7 @@ mod folder;
 mod folder_facts;
 pub mod home;
 pub mod host;
+pub mod logging;
 mod pairing;
 mod roll;
 pub mod secrets;

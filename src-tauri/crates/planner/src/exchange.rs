@@ -28,6 +28,9 @@ pub(crate) struct Exchange {
     has: Option<Heads>,
     /// What it lacks was written here, not only passed on.
     own_news: bool,
+    /// A push did not end well, and left some of what it carried: one branch of two, or maybe all of it when only the
+    /// answer was lost. Nobody was told.
+    untold: bool,
     /// Somebody wants it looked at.
     look: bool,
     /// It refused a push for lack of a fetch; no push before one succeeded.
@@ -164,6 +167,11 @@ impl Exchange {
         }
         self.busy = None;
         match result {
+            PushResult::Done { .. } => self.untold = false,
+            PushResult::NeedsFetch { news } => self.untold |= news,
+            PushResult::Failed(_) => self.untold = true,
+        }
+        match result {
             PushResult::Done { .. } => {
                 self.has = Some(pushed);
                 self.push_setback = None;
@@ -171,7 +179,7 @@ impl Exchange {
                 self.aside_until = None;
                 true
             }
-            PushResult::NeedsFetch if place.readable => {
+            PushResult::NeedsFetch { .. } if place.readable => {
                 self.has = None;
                 self.look = true;
                 self.fetch_first = true;
@@ -181,7 +189,7 @@ impl Exchange {
                 true
             }
             // We can write but not read: nobody but a person can bring the two together.
-            PushResult::NeedsFetch => {
+            PushResult::NeedsFetch { .. } => {
                 self.push_setback(place.id, Failure::Person, config, now);
                 true
             }
@@ -190,6 +198,17 @@ impl Exchange {
                 false
             }
         }
+    }
+
+    /// Whether the place may hold something from us of which nobody was told, and nothing more is to come. It counts as
+    /// told.
+    pub(crate) fn tell(&mut self, ours: Heads) -> bool {
+        self.has == Some(ours) && std::mem::take(&mut self.untold)
+    }
+
+    /// Whether a push may have left something of which nobody was told.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.untold
     }
 
     /// Whether a look is wanted, now or later.

@@ -139,7 +139,10 @@ pub enum PushResult {
         news: bool,
     },
     /// "It has commits that we do not: fetch first."
-    NeedsFetch,
+    NeedsFetch {
+        /// Whether it took one of the branches all the same.
+        news: bool,
+    },
     /// "It did not work."
     Failed(Failure),
 }

@@ -262,11 +262,32 @@ fn a_refused_push_is_made_good_by_a_fetch() {
     let mut desk = Desk::at_rest(&[(A, 100)]);
     let (heads, effects) = desk.heads(1, Origin::Local);
     assert_eq!(effects, [Effect::Push { place: A, heads }]);
-    assert_eq!(desk.pushed(A, heads, PushResult::NeedsFetch), [Effect::Fetch { place: A }]);
+    assert_eq!(desk.pushed(A, heads, PushResult::NeedsFetch { news: false }), [Effect::Fetch { place: A }]);
     let (merged, effects) = desk.heads(2, Origin::Merged);
     assert_eq!(effects, [], "one thing at a time");
     assert_eq!(desk.fetched(A, None), [Effect::Push { place: A, heads: merged }]);
     assert_eq!(desk.pushed(A, merged, PushResult::Done { news: true }), [Effect::Announce]);
+}
+
+#[test]
+fn what_a_refused_push_left_is_told_when_no_other_push_follows() {
+    // One branch was taken, the other was refused; the fetch brings us to exactly what the place holds.
+    for (result, told) in [
+        (PushResult::NeedsFetch { news: true }, true),
+        (PushResult::NeedsFetch { news: false }, false),
+        (PushResult::Failed(Failure::Unreachable), true),
+    ] {
+        let mut desk = Desk::at_rest(&[(A, 100)]);
+        let (heads, _) = desk.heads(1, Origin::Local);
+        if desk.pushed(A, heads, result).is_empty() {
+            desk.tell(Input::LookNow);
+        }
+        let (merged, _) = desk.heads(2, Origin::Forwarded);
+        let expected = if told { vec![Effect::Announce] } else { vec![] };
+        assert_eq!(desk.fetched(A, Some(merged)), expected, "after {result:?}");
+        assert_eq!(desk.tell(Input::AnnounceEnded { ok: true }), [], "it is told once");
+        assert!(desk.planner.settled().idle);
+    }
 }
 
 #[test]

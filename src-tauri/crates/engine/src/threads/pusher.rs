@@ -118,12 +118,12 @@ fn outcome(remote: &str, branch: &str, heads: Heads, pushed: &Pushed) -> Result<
     let has = |name: &str| pushed.has(&format!("refs/heads/{name}"));
     let complete = (!heads.branch.exists() || has(branch) || has(&format!("synced/{branch}")))
         && (!heads.annex.exists() || has("git-annex"));
+    let news = pushed.refs.iter().any(|(_, outcome)| matches!(outcome, RefOutcome::Updated { .. }));
     if complete {
-        let news = pushed.refs.iter().any(|(_, outcome)| matches!(outcome, RefOutcome::Updated { .. }));
         return Ok(PushResult::Done { news });
     }
     if pushed.needs_fetch() {
-        return Ok(PushResult::NeedsFetch);
+        return Ok(PushResult::NeedsFetch { news });
     }
     let said = pushed.refs.iter().find_map(|(_, outcome)| match outcome {
         RefOutcome::Refused(said) => Some(said.clone()),

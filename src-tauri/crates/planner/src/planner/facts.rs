@@ -119,6 +119,10 @@ impl Planner {
     fn fetch_ended(&mut self, place: PlaceId, result: FetchResult, now: Instant) {
         let Some(known) = self.places.get_mut(&place) else { return };
         let answered = known.exchange.fetch_ended(place, self.heads, result, &self.config, now);
+        // It holds all of ours, some of it by a push that was refused in part: no other push will say so.
+        if answered && known.exchange.tell(self.heads) {
+            self.announcing.news();
+        }
         if let FetchResult::Done { changed: true, holds } = result {
             self.looking.activity(&self.config, now);
             if holds == Some(self.heads) {
@@ -135,6 +139,10 @@ impl Planner {
             self.announcing.news();
         }
         let Some(known) = self.places.get_mut(&place) else { return };
+        // The one before may have brought it already, and the answer was lost.
+        if known.exchange.is_untold() && matches!(result, PushResult::Done { .. }) {
+            self.announcing.news();
+        }
         let answered = known.exchange.push_ended(&known.place, pushed, result, &self.config, now);
         let unreachable = matches!(result, PushResult::Failed(Failure::Unreachable));
         self.heard_from(place, answered, unreachable, now);

@@ -301,7 +301,7 @@ impl World {
         let news = *target != before;
         let target = target.clone();
         let notice = is_node && !there.tips.includes(&target);
-        (if refused { PushResult::NeedsFetch } else { PushResult::Done { news } }, notice)
+        (if refused { PushResult::NeedsFetch { news } } else { PushResult::Done { news } }, notice)
     }
 
     fn transferred(

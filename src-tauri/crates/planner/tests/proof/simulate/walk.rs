@@ -327,7 +327,7 @@ impl Walker {
         }
         match &step {
             Step::PushAnswer { result: PushResult::Done { news: true }, .. } => self.cost.news += 1,
-            Step::PushAnswer { result: PushResult::NeedsFetch, .. } => self.cost.refused += 1,
+            Step::PushAnswer { result: PushResult::NeedsFetch { .. }, .. } => self.cost.refused += 1,
             _ => {}
         }
         if self.now < self.trouble_until && self.rng.random_bool(0.05) {
