@@ -5,6 +5,7 @@ mod certificates;
 mod ejabberd;
 mod fault_proxy;
 mod prosody;
+mod stanza_faults;
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
@@ -14,6 +15,7 @@ pub use certificates::Authority;
 pub use ejabberd::Ejabberd;
 pub use fault_proxy::FaultProxy;
 pub use prosody::{Prosody, ProsodyOptions};
+pub use stanza_faults::{FAULT_LOGGED, StanzaFault, StanzaFaults};
 
 use crate::deadline::within;
 use crate::process::Process;

@@ -10,6 +10,7 @@ pub(crate) mod tls;
 
 use std::borrow::Cow;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub(crate) struct Connected {
     pub(crate) binding: ChannelBinding,
     /// The place that answered.
     pub(crate) place: Place,
+    /// This machine's address on the way there.
+    pub(crate) own: Option<IpAddr>,
 }
 
 /// Tells which step is being done.
@@ -87,8 +90,10 @@ async fn try_place(
     on_step(LoginStep::Connect);
     let tcp = within(LoginStep::Connect, timeouts.step, race(addresses, &place)).await?;
     on_step(LoginStep::Tls);
+    let own = tcp.own_address();
     let tcp = Cuttable::new(tcp, cut.clone());
-    within(LoginStep::Tls, timeouts.step, encrypt(tcp, place, account, timeouts)).await
+    let connected = within(LoginStep::Tls, timeouts.step, encrypt(tcp, place, account, timeouts)).await?;
+    Ok(Connected { own, ..connected })
 }
 
 /// Connects to whichever address answers first; the first failure is the one that is told.
@@ -121,7 +126,12 @@ async fn encrypt(
     };
     let (encrypted, binding) = tls::handshake(tcp, account, place.tls).await?;
     let stream = open(BufStream::new(encrypted), &account.jid, timeouts).await;
-    Ok(Connected { stream: stream.map_err(|error| broken(LoginStep::Tls, error))?, binding, place })
+    Ok(Connected {
+        stream: stream.map_err(|error| broken(LoginStep::Tls, error))?,
+        binding,
+        place,
+        own: None,
+    })
 }
 
 /// Asks on a plain stream for TLS. Whatever came after the server's consent is thrown away with the stream's

@@ -10,7 +10,7 @@
 //!                        presence ─┤ └─ wire (stanzas to values and back)
 //!                           hints ─┤
 //!              courier ← pairing ──┤
-//!                  ibb ← channel ──┘        device (keys) ─→ channel, pairing, hints
+//!          ibb, socks5 ← channel ──┘        device (keys) ─→ channel, pairing, hints
 //! ```
 
 pub mod account;
@@ -25,5 +25,6 @@ pub mod login;
 pub mod notice;
 pub mod pairing;
 pub mod session;
+pub mod socks5;
 mod wire;
 mod words;

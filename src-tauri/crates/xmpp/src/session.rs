@@ -21,6 +21,7 @@ use crate::courier::{self, Courier, Dispatch, Listener};
 use crate::hints::{Counter, DeviceState, ReceivedState, Sealer};
 use crate::ibb::{self, Admission, Bytestream, Bytestreams, OpenError, Opening};
 use crate::login::{LoginFault, Mechanism};
+use crate::socks5::{self, Socks5};
 
 pub use friends::Friends;
 
@@ -141,6 +142,7 @@ pub struct Session {
     friends: watch::Sender<Friends>,
     network: Arc<Notify>,
     bytestreams: Bytestreams,
+    socks5: Socks5,
     courier: Courier,
     state: watch::Receiver<ConnectionState>,
     stop: DropGuard,
@@ -163,6 +165,9 @@ struct Wishes {
     network: Arc<Notify>,
     openings: mpsc::Receiver<Opening>,
     admission: Admission,
+    asks: mpsc::Receiver<socks5::Ask>,
+    door: socks5::Door,
+    here: watch::Sender<socks5::Whereabouts>,
     outbox: mpsc::Receiver<Dispatch>,
     listener: Listener,
     /// Rung by the handles of streams when they have work for the session.
@@ -186,6 +191,8 @@ pub fn start(
     let network = Arc::new(Notify::new());
     let stop = CancellationToken::new();
     let (bytestreams, openings) = ibb::streams();
+    let (here, is_here) = watch::channel(socks5::Whereabouts::default());
+    let (socks5, asks) = socks5::socks5(is_here);
     let (courier, outbox) = courier::courier();
     let wishes = Wishes {
         login: login.clone(),
@@ -195,6 +202,9 @@ pub fn start(
         network: network.clone(),
         openings,
         admission: bytestreams.admission(),
+        asks,
+        door: socks5.door(),
+        here,
         outbox,
         listener: courier.listener(),
         bell: Arc::new(Notify::new()),
@@ -209,6 +219,7 @@ pub fn start(
             friends,
             network,
             bytestreams,
+            socks5,
             courier,
             state,
             stop: stop.drop_guard(),
@@ -274,6 +285,11 @@ impl Session {
     /// A handle that opens and accepts streams from other tasks.
     pub fn bytestreams(&self) -> Bytestreams {
         self.bytestreams.clone()
+    }
+
+    /// A handle that opens and accepts streams beside the session, from other tasks.
+    pub fn socks5(&self) -> Socks5 {
+        self.socks5.clone()
     }
 
     /// A handle that carries the packets of pairings.

@@ -10,6 +10,7 @@ pub(crate) mod pair;
 pub(crate) mod presence;
 pub(crate) mod pubsub;
 pub(crate) mod roster;
+pub(crate) mod socks5;
 pub(crate) mod state;
 
 /// The namespace of this protocol. The number grows with an incompatible change; what an older version does

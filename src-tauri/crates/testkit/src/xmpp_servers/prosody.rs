@@ -6,6 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use super::stanza_faults::{self, StanzaFaults};
 use super::{Authority, XmppServer, await_port};
 use crate::port::free_port;
 use crate::process::{Process, run};
@@ -54,11 +55,26 @@ pub struct ProsodyOptions<'a> {
     pub certificate_days: i32,
     /// The domain that the certificate is for, when that is another one.
     pub certificate_for: Option<&'a str>,
+    /// What it does to requests.
+    pub faults: Option<StanzaFaults>,
+    /// The port of its proxy for bytestreams; it has none otherwise.
+    pub proxy_at: Option<u16>,
+    /// The port where other servers reach it; there are none for it otherwise. They believe each other by dialback.
+    pub federates_at: Option<u16>,
 }
 
 impl Default for ProsodyOptions<'_> {
     fn default() -> Self {
-        ProsodyOptions { without: &[], also: &[], extra: "", certificate_days: 20, certificate_for: None }
+        ProsodyOptions {
+            without: &[],
+            also: &[],
+            extra: "",
+            certificate_days: 20,
+            certificate_for: None,
+            faults: None,
+            proxy_at: None,
+            federates_at: None,
+        }
     }
 }
 
@@ -138,27 +154,46 @@ impl Prosody {
             self.authority.sign(options.certificate_for.unwrap_or(&self.domain), options.certificate_days);
         let dir = self.dir.path().display();
         let modules = MODULES.iter().filter(|name| !options.without.contains(name));
-        let modules: Vec<String> = modules.chain(options.also).map(|name| format!("{name:?}")).collect();
+        let faults = options.faults.map(|faults| faults.install(&self.dir.path().join("modules")));
+        let also = faults.as_ref().map(|_| &stanza_faults::MODULE);
+        let also = options.also.iter().chain(also).chain(options.federates_at.map(|_| &"dialback"));
+        let modules: Vec<String> = modules.chain(also).map(|name| format!("{name:?}")).collect();
+        let proxy = options.proxy_at.map(|port| {
+            format!(
+                "Component \"proxy.{}\" \"proxy65\"\n  proxy65_address = \"127.0.0.1\"; \
+                 proxy65_interfaces = {{ \"127.0.0.1\" }}; proxy65_ports = {{ {port} }}\n",
+                self.domain
+            )
+        });
+        let federation = match options.federates_at {
+            Some(port) => {
+                format!("s2s_ports = {{ {port} }}; s2s_require_encryption = true; s2s_secure_auth = false")
+            }
+            None => "s2s_ports = { }; modules_disabled = { \"s2s\" }".to_owned(),
+        };
         // run_as_root: tests may run as root in a container.
         let config = format!(
             r#"run_as_root = true
 pidfile = "{dir}/prosody.pid"; data_path = "{dir}/data"
 interfaces = {{ "127.0.0.1" }}; local_interfaces = {{ "127.0.0.1" }}
-c2s_ports = {{ {starttls} }}; c2s_direct_tls_ports = {{ {direct} }}; s2s_ports = {{ }}
+c2s_ports = {{ {starttls} }}; c2s_direct_tls_ports = {{ {direct} }}
 http_ports = {{ }}; https_ports = {{ }}
-modules_disabled = {{ "s2s" }}
+{federation}
 modules_enabled = {{ {modules} }}
 c2s_require_encryption = true; authentication = "internal_hashed"; allow_registration = false
 log = {{ debug = "{dir}/prosody.log" }}
 ssl = {{ certificate = "{certificate}", key = "{key}" }}
+{faults}
 {extra}
 VirtualHost "{domain}"
-"#,
+{proxy}"#,
             starttls = self.starttls_port,
             direct = self.direct_tls_port,
             modules = modules.join(", "),
             certificate = certificate.display(),
             key = key.display(),
+            faults = faults.unwrap_or_default(),
+            proxy = proxy.unwrap_or_default(),
             extra = options.extra,
             domain = self.domain,
         );

@@ -5,6 +5,7 @@
 //! kernel forgets the setting, so it is made again after each read. Source: RFC 1122 section 4.2.3.2, tcp(7).
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -21,6 +22,11 @@ impl Prompt {
         let prompt = Prompt(tcp);
         prompt.acknowledge();
         Ok(prompt)
+    }
+
+    /// This machine's address on it.
+    pub(crate) fn own_address(&self) -> Option<IpAddr> {
+        self.0.local_addr().ok().map(|address| address.ip())
     }
 
     fn acknowledge(&self) {

@@ -1,6 +1,7 @@
 //! One login: from nothing to a stream that is proven, on which a session can be opened.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use tokio_util::sync::CancellationToken;
 use tokio_xmpp::connect::AsyncReadAndWrite;
@@ -23,6 +24,8 @@ pub(crate) struct LoggedIn {
     pub(crate) features: StreamFeatures,
     pub(crate) mechanism: Mechanism,
     pub(crate) place: Place,
+    /// This machine's address on the way to the server.
+    pub(crate) own: Option<IpAddr>,
 }
 
 /// Logs in once. Cancelling `cut` breaks the connection, during the login and for as long as it lives.
@@ -55,5 +58,11 @@ pub(crate) async fn log_in(
         // The stanza stream would panic over it.
         return Err(LoginFault { step: LoginStep::Session, cause: LoginCause::Lacks(Feature::Binding) });
     }
-    Ok(LoggedIn { stream: stream.box_stream(), features, mechanism, place: connected.place })
+    Ok(LoggedIn {
+        stream: stream.box_stream(),
+        features,
+        mechanism,
+        place: connected.place,
+        own: connected.own,
+    })
 }

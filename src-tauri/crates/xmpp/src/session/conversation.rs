@@ -24,6 +24,7 @@ use crate::courier::Desk;
 use crate::hints::outbox::{Due, Outbox};
 use crate::hints::{self, DeviceState, ReceivedState, Sealer};
 use crate::ibb::streams::Streams;
+use crate::socks5::Exchange;
 use crate::wire::presence::Seen;
 use crate::wire::pubsub::Refusal;
 use crate::wire::state::State;
@@ -91,6 +92,7 @@ pub(crate) struct Conversation {
     online: bool,
     streams: Streams,
     desk: Desk,
+    socks5: Exchange,
     /// Stanzas that may still be put into the line's queue.
     room: usize,
     acts: Vec<Act>,
@@ -104,6 +106,7 @@ impl Conversation {
         reply: Duration,
         streams: Streams,
         desk: Desk,
+        socks5: Exchange,
         now: Instant,
     ) -> Conversation {
         Conversation {
@@ -120,6 +123,7 @@ impl Conversation {
             online: false,
             streams,
             desk,
+            socks5,
             room: usize::MAX,
             acts: Vec::new(),
         }
@@ -132,6 +136,7 @@ impl Conversation {
         self.configured = false;
         self.streams.session_lost();
         self.desk.session_lost();
+        self.socks5.session_lost();
         self.requests.clear();
         self.outbox.fresh_session();
         for (jid, device) in self.devices.all_left() {
@@ -159,6 +164,7 @@ impl Conversation {
         self.requests.extend(now.tick);
         self.streams.resumed(now.tick);
         self.desk.resumed(now.tick);
+        self.socks5.resumed(now.tick);
     }
 
     /// The engine has a newer state.
@@ -175,6 +181,7 @@ impl Conversation {
     pub(crate) fn leave(&mut self) {
         self.streams.session_lost();
         self.desk.session_lost();
+        self.socks5.session_lost();
         if self.online {
             self.send_streams();
             self.send(presence::unavailable());
@@ -229,7 +236,7 @@ impl Conversation {
     }
 
     fn iq(&mut self, iq: Iq, now: Now) {
-        if self.streams.iq(&iq, now.tick) || self.desk.iq(&iq, now.tick) {
+        if self.streams.iq(&iq, now.tick) || self.desk.iq(&iq, now.tick) || self.socks5.iq(&iq) {
             return;
         }
         if self.room < RESERVED && !answer::is_own(iq.from(), &self.account) {

@@ -23,6 +23,7 @@ use super::slot::Slot;
 use super::{ConnectionState, Login, Timeouts};
 use crate::account::FullJid;
 use crate::login::{LoggedIn, LoginCause, LoginFault, LoginStep, Mechanism, Retry, log_in};
+use crate::socks5::Whereabouts;
 
 /// Stanzas that may wait in either direction. We have far fewer under way, so that sending never waits.
 const QUEUE_DEPTH: usize = 1024;
@@ -58,6 +59,8 @@ pub(crate) struct Line {
     /// The stream was already built anew since it was last online, so that it is not for ever.
     rebuilt: bool,
     bound: Option<FullJid>,
+    /// Tells where we are.
+    here: watch::Sender<Whereabouts>,
     probes: u64,
     /// What was sent and may still be in the queue, oldest first.
     queued: VecDeque<StanzaToken>,
@@ -89,7 +92,11 @@ enum Progress {
 
 impl Line {
     /// Starts to connect.
-    pub(crate) fn new(login: watch::Receiver<Login>, timeouts: Timeouts) -> Line {
+    pub(crate) fn new(
+        login: watch::Receiver<Login>,
+        here: watch::Sender<Whereabouts>,
+        timeouts: Timeouts,
+    ) -> Line {
         let (stream, slots) = new_stream();
         Line {
             stream,
@@ -103,6 +110,7 @@ impl Line {
             at_once: false,
             rebuilt: false,
             bound: None,
+            here,
             probes: 0,
             queued: VecDeque::new(),
             crowded: false,
@@ -254,6 +262,7 @@ impl Line {
             // A resource that is none: the server gives one.
             Err(_) => Jid::from(account.jid.0),
         };
+        self.here.send_modify(|here| here.ip = logged_in.own);
         slot.fill(Connection { stream: logged_in.stream, features: logged_in.features, identity });
         self.phase = Phase::Negotiating { until: Instant::now() + self.timeouts.step };
     }
@@ -311,6 +320,7 @@ impl Line {
         match bound.try_into_full() {
             Ok(bound) => {
                 self.bound = Some(FullJid(bound.clone()));
+                self.here.send_modify(|here| here.bound = Some(FullJid(bound.clone())));
                 self.tell(ConnectionState::Online { bound: FullJid(bound), resumed });
             }
             Err(_) => self.rebuild("the server bound no client"),

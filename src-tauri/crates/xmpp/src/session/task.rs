@@ -12,6 +12,7 @@ use super::line::{Line, LineEvent, until};
 use super::{ConnectionState, SessionEvent, Timeouts, Wishes};
 use crate::courier::Desk;
 use crate::ibb::streams::{Limits, Streams};
+use crate::socks5::Exchange;
 
 /// Runs the session until it is stopped.
 pub(super) async fn run(
@@ -22,11 +23,12 @@ pub(super) async fn run(
 ) {
     let account = wishes.login.borrow().account.clone();
     let limits = Limits { reply: timeouts.reply, stall: timeouts.stall, quiet: timeouts.quiet };
+    let socks5 = Exchange::new(wishes.admission.clone(), wishes.door, timeouts.reply);
     let streams = Streams::new(limits, wishes.admission, wishes.bell.clone());
     let desk = Desk::new(wishes.listener, timeouts.reply);
     let mut talk =
-        Conversation::new(account.jid, account.device, timeouts.reply, streams, desk, Instant::now());
-    let mut line = Line::new(wishes.login.subscribe(), timeouts);
+        Conversation::new(account.jid, account.device, timeouts.reply, streams, desk, socks5, Instant::now());
+    let mut line = Line::new(wishes.login.subscribe(), wishes.here, timeouts);
     let mut logins = wishes.login.subscribe();
     let stop = wishes.stop.clone();
     loop {
@@ -78,6 +80,7 @@ pub(super) async fn run(
                 }
             }
             Some(opening) = wishes.openings.recv() => talk.open_stream(opening, now()),
+            Some(ask) = wishes.asks.recv() => talk.ask_about_socks5(ask, now()),
             Some(dispatch) = wishes.outbox.recv() => talk.dispatch(dispatch, now()),
             Some(reply) = talk.next_reply() => talk.reply(reply),
             () = wishes.bell.notified() => (),

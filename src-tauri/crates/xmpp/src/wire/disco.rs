@@ -12,6 +12,7 @@ use xmpp_parsers::hashes::{Algo, Hash};
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
+use super::socks5::BYTESTREAMS;
 use super::{NS, state};
 use crate::account::DeviceTag;
 
@@ -25,7 +26,7 @@ pub(crate) const MAX_DEVICES: usize = 64;
 /// What we answer to `disco#info`: identity, features, and the states that shall be pushed.
 pub(crate) fn own_info(devices: &BTreeSet<DeviceTag>) -> DiscoInfoResult {
     let notify = devices.iter().map(|device| format!("{}+notify", state::node(*device)));
-    let fixed = [ns::DISCO_INFO, ns::CAPS, ns::IBB, ns::PING, NS].map(str::to_owned);
+    let fixed = [ns::DISCO_INFO, ns::CAPS, ns::IBB, ns::PING, BYTESTREAMS, NS].map(str::to_owned);
     DiscoInfoResult {
         node: None,
         identities: vec![Identity::new("automation", "pc", "en", "Tributary")],
@@ -90,7 +91,7 @@ mod tests {
     #[test]
     fn capabilities_name_the_states_to_push() {
         let info = own_info(&devices_of(&["9f2c41d07a5be380"]));
-        insta::assert_snapshot!(super::super::text(info), @"<query xmlns='http://jabber.org/protocol/disco#info'><identity category='automation' name='Tributary' type='pc' xml:lang='en'/><feature var='http://jabber.org/protocol/caps'/><feature var='http://jabber.org/protocol/disco#info'/><feature var='http://jabber.org/protocol/ibb'/><feature var='urn:tributary:xmpp:0'/><feature var='urn:tributary:xmpp:0/state#9f2c41d07a5be380+notify'/><feature var='urn:xmpp:ping'/></query>");
+        insta::assert_snapshot!(super::super::text(info), @"<query xmlns='http://jabber.org/protocol/disco#info'><identity category='automation' name='Tributary' type='pc' xml:lang='en'/><feature var='http://jabber.org/protocol/bytestreams'/><feature var='http://jabber.org/protocol/caps'/><feature var='http://jabber.org/protocol/disco#info'/><feature var='http://jabber.org/protocol/ibb'/><feature var='urn:tributary:xmpp:0'/><feature var='urn:tributary:xmpp:0/state#9f2c41d07a5be380+notify'/><feature var='urn:xmpp:ping'/></query>");
     }
 
     /// The simple generation example of XEP-0115, section 5.2.

@@ -10,5 +10,6 @@ mod hints;
 mod login;
 mod pairing;
 mod slixmpp;
+mod socks5;
 mod streams;
 mod throughput;

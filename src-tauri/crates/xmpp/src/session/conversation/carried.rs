@@ -4,6 +4,7 @@ use super::{Act, Conversation, Now, RESERVED};
 use crate::courier::{Dispatch, Reply};
 use crate::ibb::Opening;
 use crate::ibb::streams::Pumped;
+use crate::socks5::Ask;
 
 impl Conversation {
     /// Somebody here wants a stream to another client.
@@ -24,6 +25,11 @@ impl Conversation {
         }
     }
 
+    /// Somebody here asks for, or about, a SOCKS5 stream.
+    pub(crate) fn ask_about_socks5(&mut self, ask: Ask, now: Now) {
+        self.socks5.ask(ask, self.online, now.tick);
+    }
+
     /// Waits for an answer of somebody here to a packet of a pairing.
     pub(crate) async fn next_reply(&mut self) -> Option<Reply> {
         self.desk.next_reply().await
@@ -40,15 +46,16 @@ impl Conversation {
         if !self.online {
             return Pumped::default();
         }
-        let desk_due = self.desk.tick(now.tick);
+        let due = [self.desk.tick(now.tick), self.socks5.tick(now.tick)];
         let pumped = self.streams.pump(room.saturating_sub(RESERVED), now.tick);
         self.send_streams();
-        Pumped { again: [pumped.again, desk_due].into_iter().flatten().min(), ..pumped }
+        Pumped { again: due.into_iter().chain([pumped.again]).flatten().min(), ..pumped }
     }
 
     pub(super) fn send_streams(&mut self) {
         // Packets first: a person waits for them.
-        let out = self.desk.take_out().into_iter().chain(self.streams.take_out());
+        let out = self.desk.take_out().into_iter().chain(self.socks5.take_out());
+        let out = out.chain(self.streams.take_out());
         self.acts.extend(out.map(|stanza| Act::Send(Box::new(stanza))));
     }
 }

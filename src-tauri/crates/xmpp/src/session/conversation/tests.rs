@@ -22,7 +22,8 @@ impl Talk {
         let limits = crate::ibb::streams::Limits { reply: REPLY, stall: REPLY, quiet: REPLY };
         let streams = Streams::new(limits, Default::default(), Default::default());
         let desk = Desk::new(Default::default(), REPLY);
-        let it = Conversation::new(account, OWN.parse().unwrap(), REPLY, streams, desk, tick);
+        let socks5 = Exchange::new(Default::default(), Default::default(), REPLY);
+        let it = Conversation::new(account, OWN.parse().unwrap(), REPLY, streams, desk, socks5, tick);
         let mut talk = Talk { it, now: Now { tick, clock: CLOCK } };
         talk.it.fresh("alice@p.test/trib-1".parse().unwrap(), talk.now);
         talk

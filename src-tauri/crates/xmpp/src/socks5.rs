@@ -1,0 +1,225 @@
+//! SOCKS5 bytestreams (XEP-0065): a TCP connection to another client, straight or through a proxy of the account's
+//! server, which the two agree on in the session.
+//!
+//! ```text
+//! Socks5 ── offer: where to meet ──→ exchange ═ session ═ exchange ──→ Socks5
+//!    │                                                                    │
+//!    └── listens, or meets at a proxy ←──────── TCP ──────────────────────┘
+//! ```
+//!
+//! Much faster than in-band streams, and not always possible. Nothing in here is secret, nor is the proxy trusted:
+//! [`crate::channel`] is. Only those whom the in-band streams let in are listened to, and an offer makes us connect to
+//! no more than a few places.
+
+mod exchange;
+mod meeting;
+mod offer;
+mod take;
+
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot, watch};
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::minidom::Element;
+
+use crate::account::FullJid;
+use crate::wire::socks5::{Offer, StreamHost};
+
+pub(crate) use exchange::Exchange;
+
+/// Requests that may wait for the session, offers of others that may wait for us, and streams nobody took yet.
+const DEPTH: usize = 8;
+/// How long connecting to one place may take, with what is said there. A way that takes longer is no fast one.
+const MEETING: Duration = Duration::from_secs(4);
+
+/// Why there is no such stream. There may be one in-band.
+#[derive(Debug, thiserror::Error)]
+pub enum Socks5Error {
+    /// This side is not online.
+    #[error("not connected to the account's server")]
+    Offline,
+    /// The other client is not there, knows nothing of such streams, or reached none of the places.
+    #[error("the other computer cannot be reached except through the account's server")]
+    NoWay,
+    /// It did not answer in time.
+    #[error("the other computer did not answer")]
+    Silent,
+    /// A place that it had reached did not serve us.
+    #[error("the place where the computers met failed")]
+    Broken(#[source] io::Error),
+}
+
+/// Opens and accepts streams in a session, for as long as the session lives.
+#[derive(Debug, Clone)]
+pub struct Socks5 {
+    asks: mpsc::Sender<Ask>,
+    door: Door,
+    here: watch::Receiver<Whereabouts>,
+    /// Whether others are told no address of this machine.
+    hidden: bool,
+    /// The proxies of our server.
+    proxies: Arc<tokio::sync::Mutex<Option<Found>>>,
+}
+
+/// What was found in a session.
+#[derive(Debug)]
+struct Found {
+    session: FullJid,
+    proxies: Vec<StreamHost>,
+}
+
+/// Where this client is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Whereabouts {
+    /// The address of this machine on the way to the server.
+    pub(crate) ip: Option<IpAddr>,
+    /// Our address in the session.
+    pub(crate) bound: Option<FullJid>,
+}
+
+/// What the session is asked to do.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// A request to somebody.
+    Question {
+        to: Jid,
+        kind: Kind,
+        payload: Element,
+        reply: oneshot::Sender<Result<Option<Element>, Socks5Error>>,
+    },
+    /// The answer to an offer; `None`: no.
+    Answer { to: FullJid, id: String, payload: Option<Element> },
+}
+
+/// The kind of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Get,
+    Set,
+}
+
+/// An offer of another client, to be answered.
+#[derive(Debug)]
+pub(crate) struct Offered {
+    pub(crate) from: FullJid,
+    pub(crate) id: String,
+    pub(crate) offer: Offer,
+}
+
+/// Where offers go, if anybody takes them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Door(Arc<Mutex<Option<mpsc::Sender<Offered>>>>);
+
+/// Makes both ends: for those who open streams, and for the session.
+pub(crate) fn socks5(here: watch::Receiver<Whereabouts>) -> (Socks5, mpsc::Receiver<Ask>) {
+    let (asks, asked) = mpsc::channel(DEPTH);
+    (Socks5 { asks, door: Door::default(), here, hidden: false, proxies: Arc::default() }, asked)
+}
+
+impl Socks5 {
+    /// Takes the offers of those whom the in-band streams let in ([`crate::ibb::Bytestreams::accept`]), and gives out
+    /// what comes of them. Dropping the receiver ends it; a later call replaces this one. To be called on a runtime.
+    pub fn accept(&self) -> mpsc::Receiver<Socks5Stream> {
+        let (inbox, received) = mpsc::channel(DEPTH);
+        let (offers, offered) = mpsc::channel(DEPTH);
+        self.door.set(offers);
+        tokio::spawn(take::attend(self.clone(), offered, inbox));
+        received
+    }
+
+    /// The same, but others are told no address of this machine: what is opened goes through proxies.
+    #[must_use]
+    pub fn hidden(self) -> Socks5 {
+        Socks5 { hidden: true, ..self }
+    }
+
+    pub(crate) fn door(&self) -> Door {
+        self.door.clone()
+    }
+
+    fn bound(&self) -> Result<FullJid, Socks5Error> {
+        self.here.borrow().bound.clone().ok_or(Socks5Error::Offline)
+    }
+
+    async fn ask(&self, to: Jid, kind: Kind, payload: Element) -> Result<Option<Element>, Socks5Error> {
+        let (reply, answer) = oneshot::channel();
+        let question = Ask::Question { to, kind, payload, reply };
+        self.asks.send(question).await.map_err(|_| Socks5Error::Offline)?;
+        answer.await.unwrap_or(Err(Socks5Error::Offline))
+    }
+}
+
+impl Door {
+    fn set(&self, offers: mpsc::Sender<Offered>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(offers);
+    }
+
+    /// Hands an offer over; `false` when there is no room, or nobody.
+    pub(crate) fn hand_over(&self, offered: Offered) -> bool {
+        let door = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        door.as_ref().is_some_and(|offers| offers.try_send(offered).is_ok())
+    }
+}
+
+/// An open stream. Dropping it closes it.
+#[derive(Debug)]
+pub struct Socks5Stream {
+    peer: FullJid,
+    name: String,
+    direct: bool,
+    tcp: TcpStream,
+}
+
+impl Socks5Stream {
+    fn new(peer: FullJid, name: String, direct: bool, tcp: TcpStream) -> io::Result<Socks5Stream> {
+        // Git waits for an answer to each small thing that it says.
+        tcp.set_nodelay(true)?;
+        Ok(Socks5Stream { peer, name, direct, tcp })
+    }
+
+    /// The other client.
+    pub fn peer(&self) -> &FullJid {
+        &self.peer
+    }
+
+    /// The stream's name, chosen by the side that offered it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it goes straight from one computer to the other; else there is a proxy in between.
+    pub fn is_direct(&self) -> bool {
+        self.direct
+    }
+}
+
+impl AsyncRead for Socks5Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Socks5Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}
