@@ -27,6 +27,10 @@ own: boolean,
  */
 online: boolean, 
 /**
+ * How it was last reached since it is online, in words: directly, or through the account's server.
+ */
+way?: string, 
+/**
  * Whether it was reached and has reached us since it was paired.
  */
 connected: boolean, 

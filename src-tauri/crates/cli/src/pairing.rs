@@ -63,7 +63,8 @@ pub(crate) fn peers(peers: &[PeerStatus], pairings: &[PairingStatus]) -> String 
         let there = if peer.online { "online" } else { "off" };
         let reached = if peer.connected { "" } else { ", not yet reached both ways" };
         let by = peer.introduced_by.as_ref().map_or_else(String::new, |by| format!(", introduced by {by}"));
-        text += &format!("{} ({whose}): {there}{reached}{by}\n  {}\n", peer.peer.name, peer.id);
+        let way = peer.way.as_ref().map_or_else(String::new, |way| format!(", reached {way}"));
+        text += &format!("{} ({whose}): {there}{way}{reached}{by}\n  {}\n", peer.peer.name, peer.id);
         for shared in &peer.folders {
             let right = match (shared.they_only_read, shared.we_only_read) {
                 (true, _) => ", which it may only read",

@@ -137,7 +137,7 @@ impl Engine {
         }
         let stop = CancellationToken::new();
         let peers = peers(&home, &board)?;
-        let tunnels = Tunnels::new(peers.clone(), Patience::default(), stop.clone());
+        let tunnels = Tunnels::new(peers.clone(), Patience::from_environment(), stop.clone());
         tunnels.register();
         let folders = Folders::default();
         let (account, asks) = mpsc::unbounded_channel();
@@ -152,16 +152,17 @@ impl Engine {
             folders: folders.clone(),
             board: board.clone(),
             peers: peers.clone(),
+            tunnels: tunnels.clone(),
             device: device.clone(),
             lines: lines.clone(),
             state_file: home.state_dir().join("hints.json"),
-            tunnels: tunnels.clone(),
             notices: said,
             proven,
         };
         tasks.spawn(tunnel::keep_to_the_book(tunnels.clone()));
         tasks.spawn(account::run(thread, stop.clone()));
         let thread = PairingThread {
+            tunnels: tunnels.clone(),
             asks: pairing_asks,
             lines: lines.clone(),
             peers: peers.clone(),

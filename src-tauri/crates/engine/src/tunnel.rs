@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! git2 ─ opener ─ guest ═ secure channel ═ host ─ git upload-pack, git receive-pack
-//!      (blocking)       (in-band bytestream)     (a folder here)
+//!      (blocking)       (in-band or SOCKS5)       (a folder here)
 //! ```
 //!
 //! As a guest: opens streams for `xmpp::ACCOUNT/REPOSITORY` URLs of this process, and of git's remote helper. As a host: lets the streams of paired
@@ -12,11 +12,13 @@
 pub(crate) mod address;
 mod bridge;
 pub(crate) mod by_hand;
+mod carried;
 mod door;
 mod guest;
 mod host;
 mod notice;
 mod request;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,16 +27,22 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tributary_formats::uuid::RepoUuid;
 use tributary_repo::serve;
-use tributary_repo::transport::{self, Service, Stream};
+use tributary_repo::transport::{self, Asked, Service, Stream};
 use tributary_xmpp::account::{DeviceTag, FullJid};
 use tributary_xmpp::device::{DeviceId, DeviceKeys};
 use tributary_xmpp::ibb::{Bytestream, Bytestreams, OpenError};
+use tributary_xmpp::session::Timeouts;
+use tributary_xmpp::socks5::Socks5;
 
 use self::address::Address;
+use self::carried::{Carried, Way};
 use self::guest::Guest;
+use self::request::Request;
+use self::ways::{Next, Ways};
 use crate::state::peers::{Contact, Peer, Peers, Share};
 
 pub(crate) use self::door::{Door, Pushed};
@@ -56,6 +64,8 @@ pub(crate) struct Patience {
     pub(crate) silence: Duration,
     /// What a push may cost.
     pub(crate) limits: serve::Limits,
+    /// The only way that is tried to open streams, when not all are.
+    pub(crate) only: Option<Way>,
 }
 
 impl Default for Patience {
@@ -64,6 +74,42 @@ impl Default for Patience {
             handshake: Duration::from_secs(30),
             silence: Duration::from_secs(120),
             limits: serve::Limits::default(),
+            only: None,
+        }
+    }
+}
+
+/// Set to `in-band` or `relay`, all streams that are opened go that way: for tests of it.
+const STREAMS: &str = "TRIBUTARY_STREAMS";
+
+/// Seconds after which a stream that is stuck is given up, for tests that do not wait for minutes.
+const PATIENCE: &str = "TRIBUTARY_STREAM_PATIENCE";
+
+impl Patience {
+    /// As usual, or as short as the environment says.
+    pub(crate) fn from_environment() -> Self {
+        let seconds = std::env::var(PATIENCE).ok().and_then(|seconds| seconds.parse().ok());
+        let short = seconds.map(Duration::from_secs);
+        let usual = Self::default();
+        Self {
+            handshake: short.unwrap_or(usual.handshake),
+            silence: short.unwrap_or(usual.silence),
+            only: match std::env::var(STREAMS).as_deref() {
+                Ok("in-band") => Some(Way::InBand),
+                Ok("relay") => Some(Way::Proxy),
+                _ => None,
+            },
+            ..usual
+        }
+    }
+
+    /// The same for the streams that carry the tunnels.
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        Timeouts {
+            reply: self.handshake,
+            stall: self.silence,
+            quiet: self.silence / 4,
+            ..Timeouts::default()
         }
     }
 }
@@ -87,6 +133,7 @@ struct Now {
     /// Which paired devices are online, and how often each came.
     there: BTreeMap<DeviceTag, (FullJid, u64)>,
     came: u64,
+    ways: Ways,
     /// Tunnels that live, by a number, with what each needs to go on.
     open: BTreeMap<u64, Open>,
     opened: u64,
@@ -96,6 +143,7 @@ struct Now {
 #[derive(Clone)]
 struct Line {
     streams: Bytestreams,
+    socks5: Socks5,
     keys: Arc<DeviceKeys>,
     /// Our own address, from the first session on.
     bound: Option<FullJid>,
@@ -125,6 +173,11 @@ impl Tunnels {
         Self(Arc::new(Inner { peers, patience, stop, now, presence }))
     }
 
+    /// How long streams may take for what.
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        self.0.patience.timeouts()
+    }
+
     /// Who is paired.
     pub(crate) fn peers(&self) -> &Peers {
         &self.0.peers
@@ -133,15 +186,20 @@ impl Tunnels {
     /// Opens streams for this process's fetches and pushes from now on. To be called on a runtime, which carries them.
     pub(crate) fn register(&self) {
         let (tunnels, runtime) = (self.clone(), Handle::current());
-        let opener = move |url: &str, service| runtime.block_on(tunnels.open(url, service));
+        let opener = move |url: &str, asked: &Asked| runtime.block_on(tunnels.open(url, asked.clone()));
         transport::register(SCHEME, Arc::new(opener));
     }
 
     /// An account is logged in: its streams, and our keys.
-    pub(crate) fn log_in(&self, streams: Bytestreams, keys: Arc<DeviceKeys>, door: Door) {
+    pub(crate) fn log_in(&self, streams: Bytestreams, socks5: Socks5, keys: Arc<DeviceKeys>, door: Door) {
         let policy = self.clone();
         let inbox = streams.accept(move |client| policy.lets_in(client));
-        *self.now() = Now { line: Some(Line { streams, keys, bound: None }), ..Now::default() };
+        let only = self.0.patience.only;
+        if only != Some(Way::InBand) {
+            tokio::spawn(host::attend(self.clone(), socks5.accept(), door.clone()));
+        }
+        let socks5 = if only == Some(Way::Proxy) { socks5.hidden() } else { socks5 };
+        *self.now() = Now { line: Some(Line { streams, socks5, keys, bound: None }), ..Now::default() };
         tokio::spawn(host::attend(self.clone(), inbox, door));
         self.presence_changed();
     }
@@ -157,6 +215,7 @@ impl Tunnels {
     pub(crate) fn fresh_session(&self, bound: FullJid) {
         let mut now = self.now();
         now.there.clear();
+        now.ways = Ways::default();
         if let Some(line) = &mut now.line {
             line.bound = Some(bound);
         }
@@ -173,12 +232,13 @@ impl Tunnels {
             now.there.insert(device, (client.clone(), came));
         } else if now.there.get(&device).is_some_and(|(known, _)| known == client) {
             now.there.remove(&device);
+            now.ways.left(client);
         }
         drop(now);
         self.presence_changed();
     }
 
-    /// Counts what changed of who is there.
+    /// Counts what changed of who is there, and how they are reached.
     pub(crate) fn presence_changes(&self) -> watch::Receiver<u64> {
         self.0.presence.subscribe()
     }
@@ -211,7 +271,7 @@ impl Tunnels {
     ///
     /// # Errors
     /// `PermissionDenied` with the sentence of whoever refused; other kinds when it may work later.
-    pub(crate) async fn open(&self, url: &str, service: Service) -> io::Result<Stream> {
+    pub(crate) async fn open(&self, url: &str, asked: impl Into<Asked>) -> io::Result<Stream> {
         let denied = |why: &str| io::Error::new(io::ErrorKind::PermissionDenied, why);
         let away = |why: String| io::Error::new(io::ErrorKind::NotConnected, why);
         let address = Address::parse(url)
@@ -221,16 +281,29 @@ impl Tunnels {
         let (peer, share) = self
             .find(&address)
             .ok_or_else(|| denied("no paired computer of that account has that repository"))?;
-        let bound = line.bound.ok_or_else(|| away("the account is not connected yet".into()))?;
+        let bound = line.bound.clone().ok_or_else(|| away("the account is not connected yet".into()))?;
         let (client, _) =
             self.client_of(&peer).ok_or_else(|| away(format!("{} is not online", peer.name)))?;
-        let opened = self.0.stop.run_until_cancelled(open_stream(&line.streams, &client)).await;
-        let stream = opened.unwrap_or(Err(OpenError::Offline)).map_err(|cause| away(cause.to_string()))?;
-        let listed = self.list(peer.id(), Some(share.ours.clone()), None);
-        let guest =
-            Guest { own: &line.keys, bound, peer: &peer, ours: share.ours, patience: self.0.patience };
-        let (stream, carried) =
-            guest.ask(stream, client, service, address.repository, listed.cut.clone()).await?;
+        let guest = Guest { own: &line.keys, bound, peer: &peer, patience: self.0.patience };
+        let request =
+            Request { asked: asked.into(), repository: address.repository, own: share.ours.clone() };
+        let (stream, carried, listed) = loop {
+            let opened = self.0.stop.run_until_cancelled(self.carry(&line, &client)).await;
+            let stream =
+                opened.unwrap_or(Err(OpenError::Offline)).map_err(|cause| away(cause.to_string()))?;
+            let (way, listed) = (stream.way, self.list(peer.id(), Some(share.ours.clone()), None));
+            match guest.ask(stream, request.clone(), listed.cut.clone()).await {
+                Ok((stream, carried)) => {
+                    self.went(&client, way);
+                    break (stream, carried, listed);
+                }
+                // A fast way on which nothing comes is none; the other one may be fine.
+                Err(cause) if way != Way::InBand && cause.kind() == io::ErrorKind::ConnectionAborted => {
+                    self.now().ways.tried(&client, false, Instant::now());
+                }
+                Err(cause) => return Err(cause),
+            }
+        };
         if let Err(error) = self.0.peers.met(peer.id(), Contact::Reached) {
             tracing::warn!(%error, "that a computer was reached is not kept");
         }
@@ -239,6 +312,48 @@ impl Tunnels {
             drop(listed);
         });
         Ok(stream)
+    }
+
+    /// Opens a stream to a client, by the best way that is known.
+    async fn carry(&self, line: &Line, client: &FullJid) -> Result<Carried, OpenError> {
+        let next = match self.0.patience.only {
+            Some(Way::InBand) => Next::InBand,
+            _ => self.now().ways.next(client, Instant::now()),
+        };
+        match next {
+            Next::Fast => match line.socks5.open(client).await {
+                Ok(stream) => return Ok(stream.into()),
+                Err(fault) => {
+                    tracing::info!(%fault, "a fast way to a paired computer is gone");
+                    self.now().ways.tried(client, false, Instant::now());
+                }
+            },
+            Next::InBandAndTry => {
+                let (tunnels, socks5, client) = (self.clone(), line.socks5.clone(), client.clone());
+                tokio::spawn(async move {
+                    // What it opens is dropped at once: the other side sees somebody who changed his mind.
+                    let tried = tunnels.0.stop.run_until_cancelled(socks5.open(&client)).await;
+                    let Some(tried) = tried else { return };
+                    tracing::debug!(tried = ?tried.as_ref().map(drop), "a fast way to a paired computer was tried");
+                    tunnels.now().ways.tried(&client, tried.is_ok(), Instant::now());
+                });
+            }
+            Next::InBand => {}
+        }
+        open_in_band(&line.streams, client).await.map(Carried::from)
+    }
+
+    /// A stream to or from a client went this way.
+    fn went(&self, client: &FullJid, way: Way) {
+        if self.now().ways.went(client, way) {
+            self.presence_changed();
+        }
+    }
+
+    /// The way of the last stream with a device, while it is online.
+    pub(crate) fn way_to(&self, peer: &Peer) -> Option<Way> {
+        let (client, _) = self.client_of(peer)?;
+        self.now().ways.last(&client)
     }
 
     /// The device and the share that an address means.
@@ -292,7 +407,7 @@ impl Tunnels {
 
 /// Opens a stream; waits for a while when the other side has its hands full, as when several folders sync at once. It
 /// gives no sign when it has room again, so it is asked now and then.
-async fn open_stream(streams: &Bytestreams, client: &FullJid) -> Result<Bytestream, OpenError> {
+async fn open_in_band(streams: &Bytestreams, client: &FullJid) -> Result<Bytestream, OpenError> {
     for _ in 0..BUSY_TRIES {
         match streams.open(client).await {
             Err(OpenError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,

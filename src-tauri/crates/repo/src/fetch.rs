@@ -1,15 +1,15 @@
 //! Fetching: the objects that a remote has and we lack, checked before any ref names them, and its branches.
 
+mod over_stream;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use git2::{ErrorCode, Oid};
 
 use crate::cancel::{Cancel, Meter};
-use crate::closure::check_received;
 use crate::remote::{GitRemote, RemoteError, RemoteKind};
 use crate::transport::local::{self, Direct};
 use crate::transport::process;
-use crate::transport::stream::StreamSession;
 
 /// What a fetch brought.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,7 +32,7 @@ pub struct RefChange {
 /// Fetches all branches (`refs/heads/*` to `refs/remotes/NAME/*`) and what assistants leave under `refs/synced/`
 /// (to `refs/remotes/NAME/refs-synced/*`). Branches that are gone there are pruned; tags are not fetched.
 ///
-/// Nothing is merged. When this returns an error, no ref has changed.
+/// Nothing is merged. When this returns an error, no branch has changed.
 pub fn fetch(
     git: &git2::Repository,
     remote: &GitRemote,
@@ -52,16 +52,7 @@ pub fn fetch(
                 Direct::LeaveToGit => fetch_with_git(git, remote, &before, meter, cancel),
             }
         }
-        RemoteKind::Stream { .. } => {
-            let mut session = StreamSession::fetch(git, remote, cancel)?;
-            let offered = tracked(remote, session.refs()?);
-            let tips = news(&before, &offered);
-            if !tips.is_empty() {
-                session.download(meter, cancel)?;
-                check_received(git, &tips, cancel).map_err(|cause| local::from_there(remote, cause))?;
-            }
-            update(git, &before, &offered)
-        }
+        RemoteKind::Stream { .. } => over_stream::fetch(git, remote, &before, meter, cancel),
         RemoteKind::Ssh(_) | RemoteKind::Other => fetch_with_git(git, remote, &before, meter, cancel),
     }
 }

@@ -205,7 +205,7 @@ impl GitRemote {
     pub fn ls(&self, git: &git2::Repository, cancel: &Cancel) -> Result<Vec<(String, Oid)>, RemoteError> {
         let refs = match &self.kind {
             RemoteKind::LocalPath(path) => local::list(self, &local::open(self, path)?)?,
-            RemoteKind::Stream { .. } => StreamSession::fetch(git, self, cancel)?.refs()?,
+            RemoteKind::Stream { .. } => StreamSession::fetch(git, self, None, cancel)?.refs()?,
             RemoteKind::Ssh(_) | RemoteKind::Other => self.ls_with_git(git, cancel)?,
         };
         Ok(refs.into_iter().collect())

@@ -8,6 +8,7 @@
 //! Commands and capabilities: `gitprotocol-pack(5)`, git 2.47.
 
 mod gate;
+mod offer;
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -23,7 +24,7 @@ use self::gate::{Gate, GateError, Wish};
 use crate::cancel::Cancel;
 use crate::fetch::HARMLESS_FAULTS;
 use crate::refs;
-use crate::transport::{Service, process};
+use crate::transport::{Asked, Service, process};
 
 /// What a guest may cost at most.
 #[derive(Debug, Clone, Copy)]
@@ -62,13 +63,13 @@ pub enum ServeError {
 
 /// Serves a guest until both sides are done. `reader` is what it says, `writer` is where the answers go; when the
 /// writer fails or the reader ends, git's program ends by itself and leaves nothing behind. The reader is left to a
-/// thread of its own, which ends when the reader does.
+/// thread of its own, which ends when the reader does. A guest that says what it has is offered what is much in stages.
 ///
 /// # Errors
 /// See [`ServeError`].
 pub fn serve(
     git: &git2::Repository,
-    service: Service,
+    asked: impl Into<Asked>,
     limits: Limits,
     reader: impl Read + Send + 'static,
     mut writer: impl Write,
@@ -76,7 +77,14 @@ pub fn serve(
 ) -> Result<Served, ServeError> {
     let branch = refs::head(git).map_err(local)?.name;
     let branch = branch.strip_prefix("refs/heads/").unwrap_or(&branch).to_owned();
-    let mut command = command(git.commondir(), service, &branch, limits);
+    let Asked { service, has } = asked.into();
+    let shown = [format!("refs/heads/{branch}"), ANNEX.into(), SYNCED.into(), LEFT.into()];
+    let stages = match (service, &has) {
+        (Service::UploadPack, Some(has)) => offer::stages(git, &shown, has).map_err(local)?,
+        _ => Vec::new(),
+    };
+    let also = (!stages.is_empty()).then_some(offer::SETTING);
+    let mut command = command(git.commondir(), service, &shown, limits, also);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let (mut child, kill) = process::spawn(&mut command, cancel).map_err(local)?;
     // Nothing has been read yet, so nothing can have been claimed yet.
@@ -91,7 +99,12 @@ pub fn serve(
     };
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || listen(gate, &tell, reader, stdin));
-    carry(&mut stdout, &mut writer);
+    // Where either fails the other end is gone, which carrying on finds as well.
+    if stages.is_empty() || offer::announce(&stages, &mut stdout, &mut writer).is_ok() {
+        carry(&mut stdout, &mut writer);
+    }
+    // Git does not wait for ever to say more to a guest that is gone.
+    drop(stdout);
     let status = process::wait(&mut child, kill).map_err(local)?.code().unwrap_or(-1);
     // The gate speaks before git hears anything, so by now it has spoken if it ever will.
     let wishes = told.try_recv().unwrap_or_else(|_| Ok(Vec::new()))?;
@@ -183,9 +196,16 @@ const HARMFUL_FAULTS: [&str; 6] =
     ["hasDot", "hasDotdot", "hasDotgit", "fullPathname", "emptyName", "nullSha1"];
 
 /// Git's program for a service, told everything and free to choose nothing.
-fn command(git_dir: &Path, service: Service, branch: &str, limits: Limits) -> Command {
+fn command(
+    git_dir: &Path,
+    service: Service,
+    shown: &[String],
+    limits: Limits,
+    also: Option<&str>,
+) -> Command {
     let mut command = Command::new("git");
-    for setting in ALWAYS {
+    // The last word counts.
+    for setting in ALWAYS.into_iter().chain(also) {
         command.arg("-c").arg(setting);
     }
     for fault in HARMLESS_FAULTS {
@@ -197,7 +217,6 @@ fn command(git_dir: &Path, service: Service, branch: &str, limits: Limits) -> Co
     command.arg("-c").arg(format!("receive.maxInputSize={}", limits.pack));
     // The last word counts: all is hidden, save what the guest may see. Our branch cannot be pushed to, but who pushes
     // need not send what it reaches.
-    let shown = [format!("refs/heads/{branch}"), ANNEX.into(), SYNCED.into(), LEFT.into()];
     for pattern in std::iter::once("refs".to_owned()).chain(shown.iter().map(|name| format!("!{name}"))) {
         command.arg("-c").arg(format!("transfer.hideRefs={pattern}"));
     }

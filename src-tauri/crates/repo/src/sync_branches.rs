@@ -56,6 +56,7 @@ pub fn branch_at(git: &git2::Repository, remote: &str) -> Result<Option<String>,
         if short != ANNEX
             && short != "HEAD"
             && !short.starts_with("refs-synced/")
+            && !short.starts_with("refs-arriving/")
             && !short.starts_with("adjusted/")
         {
             names.insert(short.to_owned());

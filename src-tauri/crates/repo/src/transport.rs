@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use git2::Oid;
+
 /// Which of git's two services a stream talks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
@@ -16,6 +18,25 @@ pub enum Service {
     /// `git receive-pack`: a push.
     ReceivePack,
 }
+
+/// What a stream is opened for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The service.
+    pub service: Service,
+    /// Tips of histories that whoever asks has complete, if it takes what is much in stages. None asks for all at once.
+    pub has: Option<Vec<Oid>>,
+}
+
+impl From<Service> for Asked {
+    fn from(service: Service) -> Asked {
+        Asked { service, has: None }
+    }
+}
+
+/// Refs that stand for commits on the way to the tips of the branches: a guest that takes much in stages is offered the
+/// next of them. They are in what a host says, and in no repository.
+pub(crate) const STAGES: &str = "refs/stages/";
 
 /// Both ends of a stream to a service. Dropping it closes the stream.
 pub struct Stream {
@@ -28,7 +49,7 @@ pub struct Stream {
 }
 
 /// Opens a stream to a service of the repository that a URL names.
-pub type Opener = Arc<dyn Fn(&str, Service) -> io::Result<Stream> + Send + Sync>;
+pub type Opener = Arc<dyn Fn(&str, &Asked) -> io::Result<Stream> + Send + Sync>;
 
 /// The schemes and who opens their streams.
 static OPENERS: RwLock<BTreeMap<String, Opener>> = RwLock::new(BTreeMap::new());
@@ -48,13 +69,13 @@ pub(crate) fn registered_scheme(url: &str) -> Option<String> {
     (is_scheme && openers.contains_key(scheme)).then(|| scheme.to_owned())
 }
 
-pub(crate) fn open(url: &str, service: Service) -> io::Result<Stream> {
+pub(crate) fn open(url: &str, asked: &Asked) -> io::Result<Stream> {
     let scheme = registered_scheme(url);
     let openers = OPENERS.read().unwrap_or_else(PoisonError::into_inner);
     let opener = scheme.and_then(|scheme| openers.get(&scheme).cloned());
     drop(openers);
     match opener {
-        Some(opener) => opener(url, service),
+        Some(opener) => opener(url, asked),
         None => Err(io::Error::new(io::ErrorKind::NotFound, "nobody opens streams for this URL")),
     }
 }

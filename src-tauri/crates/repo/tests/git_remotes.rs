@@ -21,7 +21,7 @@ use tributary_repo::push::{PushSpec, Pushed, RefOutcome, push, push_synced};
 use tributary_repo::refs;
 use tributary_repo::remote::{GitRemote, RemoteError, RemoteKind};
 use tributary_repo::sync_branches::merge_candidates;
-use tributary_repo::transport::{self, Service, Stream};
+use tributary_repo::transport::{self, Asked, Service, Stream};
 use tributary_repo::tree::EntryMode;
 use tributary_testkit::Repo;
 
@@ -420,9 +420,9 @@ fn streams_that_are_handed_in_carry_git() {
     let path = hub.path().to_owned();
     transport::register(
         "pipe",
-        Arc::new(move |url: &str, service: Service| {
+        Arc::new(move |url: &str, asked: &Asked| {
             assert!(url.starts_with("pipe::"), "the opener gets the URL as it was written: {url}");
-            let program = match service {
+            let program = match asked.service {
                 Service::UploadPack => "upload-pack",
                 Service::ReceivePack => "receive-pack",
             };

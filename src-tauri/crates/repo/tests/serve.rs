@@ -5,18 +5,20 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 
 use git2::{ObjectType, Oid};
 use tributary_repo::cancel::{Cancel, no_meter};
+use tributary_repo::fetch::fetch;
 use tributary_repo::push::{RefOutcome, push_synced};
 use tributary_repo::remote::{GitRemote, RemoteError};
 use tributary_repo::serve::{Limits, Refusal, ServeError, Served, serve};
-use tributary_repo::transport::{self, Service, Stream};
+use tributary_repo::transport::{self, Asked, Service, Stream};
 use tributary_testkit::{Finished, Repo};
 
 /// A folder, served to whoever connects.
@@ -48,9 +50,9 @@ impl Host {
                 let (path, tell, token) = (path.clone(), tell.clone(), token.clone());
                 std::thread::spawn(move || {
                     let mut guest = guest.unwrap();
-                    let service = asked_for(&mut guest);
+                    let asked = asked_for(&mut guest);
                     let git = git2::Repository::open(path).unwrap();
-                    let served = serve(&git, service, limits, guest.try_clone().unwrap(), &guest, &token);
+                    let served = serve(&git, asked, limits, guest.try_clone().unwrap(), &guest, &token);
                     let _ = guest.shutdown(Shutdown::Both);
                     let _ = tell.send(served);
                 });
@@ -114,14 +116,19 @@ fn line(text: &str) -> Vec<u8> {
     [format!("{:04x}", text.len() + 4).as_bytes(), text.as_bytes()].concat()
 }
 
-/// What git says first over TCP: `git-SERVICE PATH NUL host=… NUL`.
-fn asked_for(guest: &mut TcpStream) -> Service {
+/// What git says first over TCP: `git-SERVICE PATH NUL host=… NUL`, and our own program `has=OID,OID… NUL` behind it.
+fn asked_for(guest: &mut TcpStream) -> Asked {
     let mut length = [0; 4];
     guest.read_exact(&mut length).unwrap();
     let length = usize::from_str_radix(std::str::from_utf8(&length).unwrap(), 16).unwrap();
     let mut line = vec![0; length - 4];
     guest.read_exact(&mut line).unwrap();
-    if line.starts_with(b"git-upload-pack") { Service::UploadPack } else { Service::ReceivePack }
+    let fetches = line.starts_with(b"git-upload-pack");
+    let service = if fetches { Service::UploadPack } else { Service::ReceivePack };
+    let fields = String::from_utf8(line).unwrap();
+    let has = fields.split('\0').find_map(|field| field.strip_prefix("has="));
+    let oids = |has: &str| has.split_terminator(',').map(|oid| Oid::from_str(oid).unwrap()).collect();
+    Asked { service, has: has.map(oids) }
 }
 
 /// A guest with a clone, in which it committed something.
@@ -352,33 +359,88 @@ fn a_guest_that_says_nothing_is_ended_by_the_token() {
     }
 }
 
-/// Opens streams to a host for the fetches and pushes of this program.
-fn register(scheme: &str, port: u16) {
-    let opener = move |_: &str, service: Service| {
+/// Opens streams to a host.
+fn transport_to(port: u16) -> impl Fn(&str, &Asked) -> io::Result<Stream> + Send + Sync {
+    move |_, asked| {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-        let name = match service {
+        let name = match asked.service {
             Service::UploadPack => "git-upload-pack",
             Service::ReceivePack => "git-receive-pack",
         };
-        stream.write_all(&line(&format!("{name} /folder\0host=x\0")))?;
+        let has = asked.has.iter().map(|has| {
+            let oids: Vec<String> = has.iter().map(Oid::to_string).collect();
+            format!("has={}\0", oids.join(","))
+        });
+        stream.write_all(&line(&format!("{name} /folder\0host=x\0{}", has.collect::<String>())))?;
         let (reader, cut) = (stream.try_clone()?, stream.try_clone()?);
         let cut = Arc::new(move || drop(cut.shutdown(Shutdown::Both)));
         Ok(Stream { reader: Box::new(reader), writer: Box::new(stream), cut })
-    };
-    transport::register(scheme, Arc::new(opener));
+    }
 }
 
-#[test]
-fn a_folder_is_pushed_to_through_a_stream_in_stages_when_it_is_much() {
-    let host = Host::new();
-    register("served", host.port);
-    let mut repo = guest(&host);
+/// Opens streams to a host for the fetches and pushes of this program.
+fn register(scheme: &str, port: u16) {
+    transport::register(scheme, Arc::new(transport_to(port)));
+}
+
+/// Adds some 6 MB in eleven commits.
+fn much(mut repo: Repo) -> Repo {
     let noise = |n: u32| -> Vec<u8> {
         (0..150_000u32).flat_map(|m| (m ^ n).wrapping_mul(2_654_435_761).to_le_bytes()).collect()
     };
     for n in 1..12 {
         repo = repo.with_file(format!("n{n}"), &noise(n)).commit();
     }
+    repo
+}
+
+#[test]
+fn what_is_much_is_fetched_in_stages_and_goes_on_where_it_was_cut() {
+    let host = Host::with(much(Repo::new().with_file("a", b"1").commit()), Limits::default());
+    let (served, cut_after) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(1)));
+    // Streams are lost once so many were served.
+    let opener = {
+        let (served, cut_after, port) = (served.clone(), cut_after.clone(), host.port);
+        move |url: &str, asked: &Asked| {
+            if served.fetch_add(1, Ordering::SeqCst) >= cut_after.load(Ordering::SeqCst) {
+                return Err(std::io::ErrorKind::ConnectionReset.into());
+            }
+            transport_to(port)(url, asked)
+        }
+    };
+    transport::register("cutting", Arc::new(opener));
+    let repo = Repo::new();
+    let git = git2::Repository::open(repo.path()).unwrap();
+    let remote = GitRemote::add(&git, "peer", "cutting::x").unwrap();
+    let fetch = || fetch(&git, &remote, &no_meter, &Cancel::new());
+    let bytes = || {
+        let packs = fs::read_dir(repo.git_dir().join("objects/pack")).unwrap();
+        packs.map(|pack| pack.unwrap().metadata().unwrap().len()).sum::<u64>()
+    };
+    assert!(fetch().is_err(), "the second stream was lost");
+    assert!(
+        repo.git(["for-each-ref", "refs/remotes/peer/master"]).stdout().is_empty(),
+        "no branch has changed"
+    );
+    let stage = bytes();
+    assert!((500_000..7_000_000).contains(&stage), "the first stage was kept: {stage} bytes");
+    cut_after.store(usize::MAX, Ordering::SeqCst);
+    let fetched = fetch().unwrap();
+    let names: Vec<&str> = fetched.refs.iter().map(|change| change.name.as_str()).collect();
+    assert_eq!(names, ["refs/remotes/peer/git-annex", "refs/remotes/peer/master"]);
+    let whole = bytes();
+    repo.git(["fsck", "--strict", "--no-dangling"]).ok();
+    let left = repo.git(["for-each-ref", "refs/remotes/peer/refs-arriving"]).ok().stdout().to_owned();
+    assert_eq!(left, "", "what was on its way has arrived");
+    assert!(whole < 7_500_000, "nothing came twice: {whole} bytes");
+    assert_eq!(fetch().unwrap().refs, vec![], "and there is no more");
+}
+
+#[test]
+fn a_folder_is_pushed_to_through_a_stream_in_stages_when_it_is_much() {
+    let host = Host::new();
+    register("served", host.port);
+    let repo = much(guest(&host));
     repo.git(["branch", "-f", "git-annex", "master"]).ok();
     let git = git2::Repository::open(repo.path()).unwrap();
     let remote = GitRemote::add(&git, "peer", "served::x").unwrap();
@@ -397,9 +459,8 @@ fn a_folder_is_pushed_to_through_a_stream_in_stages_when_it_is_much() {
         "{outcomes:?}"
     );
     assert_eq!(host.tip("refs/heads/synced/master"), Some(new));
-    let steps: Vec<Oid> =
-        host.ended.try_iter().flat_map(|served| served.unwrap().moved).map(|(_, at)| at).collect();
-    assert!(steps.len() > 2, "6 MB go in more than one step: {steps:?}");
+    let steps = host.repo.git(["reflog", "show", "--format=%H", "synced/master"]).ok().stdout().to_owned();
+    assert!(steps.lines().count() > 1, "6 MB go in more than one step: {steps}");
     host.repo.git(["fsck", "--strict", "--no-dangling"]).ok();
 }
 
@@ -424,7 +485,7 @@ fn whoever_waits_for_a_silent_host_is_freed_by_the_token() {
 
 #[test]
 fn a_refusal_is_passed_on_in_its_words() {
-    let refuse = |_: &str, _: Service| -> std::io::Result<Stream> {
+    let refuse = |_: &str, _: &Asked| -> std::io::Result<Stream> {
         Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, "this folder is not shared\0 with you"))
     };
     transport::register("refusing", Arc::new(refuse));

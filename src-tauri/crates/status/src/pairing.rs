@@ -125,6 +125,10 @@ pub struct PeerStatus {
     pub own: bool,
     /// Whether it is online now.
     pub online: bool,
+    /// How it was last reached since it is online, in words: directly, or through the account's server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub way: Option<String>,
     /// Whether it was reached and has reached us since it was paired.
     pub connected: bool,
     /// Since when it is paired.

@@ -119,6 +119,7 @@ mod tests {
             peer: Person { name: name.into(), account: account.into() },
             own: false,
             online: false,
+            way: None,
             connected: false,
             since: String::new(),
             introduced_by: None,

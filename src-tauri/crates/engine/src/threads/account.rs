@@ -22,7 +22,7 @@ use tributary_xmpp::account::{Account, FullJid, Secret};
 use tributary_xmpp::device::DeviceKeys;
 use tributary_xmpp::hints::{self, Counter, DeviceState, FolderState, ReceivedState};
 use tributary_xmpp::login::LoginCause;
-use tributary_xmpp::session::{self, ConnectionState, Session, SessionEvent, Timeouts};
+use tributary_xmpp::session::{self, ConnectionState, Session, SessionEvent};
 
 use crate::config::write_private;
 use crate::folder_facts::Ask;
@@ -257,10 +257,11 @@ impl AccountThread {
         self.board.clear(ProblemCode::PasswordRefused);
         self.show(&account, AccountState::Connecting, "Connecting.", 0);
         let secret = Secret::new(password.expose().to_owned());
-        let (session, events) = session::start((*account).clone(), secret, Timeouts::default());
+        let (session, events) = session::start((*account).clone(), secret, self.tunnels.timeouts());
         self.peers.log_in(Some(account.jid.clone()));
         self.tunnels.log_in(
             session.bytestreams(),
+            session.socks5(),
             keys,
             Door::to(self.folders.clone()).hearing(self.notices.clone()),
         );

@@ -27,6 +27,7 @@ use crate::state::folders::Folders;
 use crate::state::line::Lines;
 use crate::state::own_device::OwnDevice;
 use crate::state::peers::Peers;
+use crate::tunnel::Tunnels;
 use invitations::Invited;
 use joins::Joins;
 
@@ -94,6 +95,8 @@ pub(crate) struct PairingThread {
     pub(crate) asks: mpsc::UnboundedReceiver<PairingAsk>,
     pub(crate) lines: Lines,
     pub(crate) peers: Peers,
+    /// How they are reached.
+    pub(crate) tunnels: Tunnels,
     pub(crate) device: OwnDevice,
     pub(crate) folders: Folders,
     pub(crate) board: Arc<Board>,
@@ -103,6 +106,7 @@ pub(crate) struct PairingThread {
 pub(crate) async fn run(mut thread: PairingThread, stop: CancellationToken) {
     let (mut line, mut paired) = (thread.lines.changes(), thread.peers.changes());
     let (mut secrets, mut present) = (thread.device.changes(), thread.lines.present());
+    let mut ways = thread.tunnels.presence_changes();
     let mut invited = Invited::default();
     let mut joins = Joins::default();
     let mut packets: Option<mpsc::Receiver<Delivery>> = None;
@@ -147,6 +151,7 @@ pub(crate) async fn run(mut thread: PairingThread, stop: CancellationToken) {
             Ok(()) = secrets.changed() => thread.restore(&mut invited).await,
             Ok(()) = paired.changed() => {}
             Ok(()) = present.changed() => {}
+            Ok(()) = ways.changed() => {}
             () = joins.one_is_over() => {}
             () = tokio::time::sleep(if soon { TICK.0 } else { TICK.1 }), if expects => {
                 thread.tick(&mut invited).await;

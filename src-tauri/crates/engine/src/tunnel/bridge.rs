@@ -4,6 +4,7 @@
 //! server.
 
 use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,24 @@ const DEPTH: usize = 4;
 
 /// How long the other side has to say that it is done when nobody here listens any more.
 const FAREWELL: Duration = Duration::from_secs(10);
+
+/// A relay may keep the end of what it carries until more comes (prosody 0.12's does): while an answer is due it gets
+/// more, this often.
+const PADDING_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often, at the end: then nobody is there any more.
+const LAST_PADDINGS: u32 = 50;
+
+/// Who keeps a relay moving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pads {
+    /// There is none.
+    Never,
+    /// This side asks, and ends when it has all.
+    Guest,
+    /// This side answers; its last word has to come through before the other side ends.
+    Host,
+}
 
 /// The ends for git.
 pub(super) struct Ends {
@@ -77,6 +96,7 @@ impl Feed {
         mut receiver: Receiver<R>,
         mut sender: Sender<W>,
         silence: Duration,
+        pads: Pads,
         cut: &CancellationToken,
     ) -> Option<i32>
     where
@@ -88,20 +108,48 @@ impl Feed {
         let last = Mutex::new(Instant::now());
         let exit = Mutex::new(None);
         let heard_now = || *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        // We said something to which nothing was said yet; and the other side has said all.
+        let (owed, all_heard) = (AtomicBool::new(false), AtomicBool::new(false));
         let outward = async {
-            while let Some(said) = said.recv().await {
+            loop {
+                let next = match pads {
+                    Pads::Guest | Pads::Host if owed.load(Ordering::Relaxed) => {
+                        timeout(PADDING_PAUSE, said.recv()).await
+                    }
+                    _ => Ok(said.recv().await),
+                };
+                let Ok(next) = next else {
+                    sender.send(Frame::Padding).await?;
+                    sender.flush().await?;
+                    continue;
+                };
+                let Some(said) = next else { break };
                 match said {
                     Said::Data(piece) => sender.send(Frame::Data(piece)).await?,
                     Said::Flush => sender.flush().await?,
                     Said::Exit(status) => sender.send(Frame::Exit(status)).await?,
                     Said::Refused(why) => sender.send(Frame::Refused(why)).await?,
                 }
+                owed.store(true, Ordering::Relaxed);
                 heard_now();
+            }
+            for _ in 0..if pads == Pads::Host { LAST_PADDINGS } else { 0 } {
+                if all_heard.load(Ordering::Relaxed) {
+                    break;
+                }
+                sender.send(Frame::Padding).await?;
+                sender.flush().await?;
+                tokio::time::sleep(PADDING_PAUSE).await;
             }
             sender.end().await
         };
         let inward = async {
             while let Some(frame) = receiver.next().await? {
+                // It only keeps the way open: who sends nothing else is silent.
+                if frame == Frame::Padding {
+                    continue;
+                }
+                owed.store(false, Ordering::Relaxed);
                 heard_now();
                 match frame {
                     // Whoever is not heard any more need not go on.
@@ -116,6 +164,7 @@ impl Feed {
                 }
                 heard_now();
             }
+            all_heard.store(true, Ordering::Relaxed);
             Ok(())
         };
         // Silence counts while git waits to be told something. While we wait for git, it is at work; a write that

@@ -5,17 +5,15 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
-use tributary_formats::uuid::RepoUuid;
-use tributary_repo::transport::{Service, Stream};
+use tributary_repo::transport::Stream;
 use tributary_xmpp::account::FullJid;
-use tributary_xmpp::channel::{self, Binding, Carrier, ChannelError, Frame, Party};
+use tributary_xmpp::channel::{self, Binding, ChannelError, Frame, Party};
 use tributary_xmpp::device::DeviceKeys;
-use tributary_xmpp::ibb::Bytestream;
 
 use super::Patience;
-use super::bridge::{self, Ends, refused};
+use super::bridge::{self, Ends, Pads, refused};
+use super::carried::{Carried, Way};
 use super::request::Request;
 use crate::state::peers::Peer;
 
@@ -24,41 +22,25 @@ pub(super) struct Guest<'a> {
     pub(super) own: &'a DeviceKeys,
     pub(super) bound: FullJid,
     pub(super) peer: &'a Peer,
-    pub(super) ours: RepoUuid,
     pub(super) patience: Patience,
 }
 
 impl Guest<'_> {
-    /// Asks for a service over an in-band bytestream. See [`ask_over`](Self::ask_over).
-    pub(super) async fn ask(
-        self,
-        stream: Bytestream,
-        client: FullJid,
-        service: Service,
-        repository: RepoUuid,
-        cut: CancellationToken,
-    ) -> io::Result<(Stream, BoxFuture<'static, ()>)> {
-        let name = stream.name().to_owned();
-        self.ask_over(stream, name, client, Request { service, repository, own: self.ours.clone() }, cut)
-            .await
-    }
-
     /// Asks for a service, and waits until the host has begun with it. What is returned besides the stream carries it,
     /// and has to be run.
-    pub(super) async fn ask_over<S: AsyncRead + AsyncWrite + Send + 'static>(
+    pub(super) async fn ask(
         &self,
-        stream: S,
-        name: String,
-        client: FullJid,
+        stream: Carried,
         request: Request,
         cut: CancellationToken,
     ) -> io::Result<(Stream, BoxFuture<'static, ()>)> {
         let binding = Binding {
-            carrier: Carrier::InBand,
-            stream: name,
+            carrier: stream.carrier(),
+            stream: stream.name.clone(),
             initiator: Party { device: self.own.public().id(), address: self.bound.clone() },
-            responder: Party { device: self.peer.id(), address: client },
+            responder: Party { device: self.peer.id(), address: stream.peer.clone() },
         };
+        let pads = if stream.way == Way::Proxy { Pads::Guest } else { Pads::Never };
         let patience = self.patience;
         let agreed = async {
             let limit = patience.handshake;
@@ -84,7 +66,7 @@ impl Guest<'_> {
         }
         let end = cut.clone();
         let carried = async move {
-            feed.carry(receiver, sender, patience.silence, &cut).await;
+            feed.carry(receiver, sender, patience.silence, pads, &cut).await;
         }
         .boxed();
         let cut = Arc::new(move || end.cancel());

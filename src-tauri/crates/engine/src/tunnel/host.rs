@@ -5,12 +5,12 @@ use tokio::sync::mpsc;
 use tributary_repo::serve::{self, ServeError, Served};
 use tributary_repo::transport::Service;
 use tributary_xmpp::account::FullJid;
-use tributary_xmpp::channel::{self, Binding, Carrier, ChannelError, Frame, Party, Receiver, Sender};
+use tributary_xmpp::channel::{self, Binding, ChannelError, Frame, Party, Receiver, Sender};
 use tributary_xmpp::device::DeviceKeys;
-use tributary_xmpp::ibb::Bytestream;
 use tributary_xmpp::pairing::Right;
 
-use super::bridge::{self, Ends};
+use super::bridge::{self, Ends, Pads};
+use super::carried::{Carried, Way};
 use super::door::{Door, Inside, Pushed};
 use super::request::{Call, Request};
 use super::{Listed, Tunnels, notice};
@@ -32,48 +32,45 @@ pub(super) fn permits(right: Right, service: Service) -> bool {
 }
 
 /// Takes streams in until the session that they come from is gone.
-pub(super) async fn attend(tunnels: Tunnels, mut inbox: mpsc::Receiver<Bytestream>, door: Door) {
+pub(super) async fn attend<S>(tunnels: Tunnels, mut inbox: mpsc::Receiver<S>, door: Door)
+where
+    S: Into<Carried> + Send + 'static,
+{
     let stop = tunnels.0.stop.clone();
     while let Some(Some(stream)) = stop.run_until_cancelled(inbox.recv()).await {
+        let stream: Carried = stream.into();
         let (tunnels, door) = (tunnels.clone(), door.clone());
         tokio::spawn(async move {
-            let client = stream.peer().clone();
             // It was let in a moment ago; by now it may have left.
-            let Some(peer) = tunnels.behind(&client) else { return };
+            let Some(peer) = tunnels.behind(&stream.peer) else { return };
             let line = tunnels.now().line.clone();
             let Some((keys, Some(bound))) = line.map(|line| (line.keys, line.bound)) else { return };
-            let name = stream.name().to_owned();
-            let at = Arrival { name, client, bound };
-            match receive(&tunnels, stream, at, &keys, &peer, &door).await {
+            match receive(&tunnels, stream, bound, &keys, &peer, &door).await {
                 Ok(served) => tracing::debug!(device = %peer.id(), ?served, "a paired computer was served"),
+                // Whoever only tries a way ends it at once.
+                Err(ChannelError::Cut) => tracing::debug!(device = %peer.id(), "a tunnel was cut"),
                 Err(fault) => tracing::info!(device = %peer.id(), %fault, "a tunnel came to nothing"),
             }
         });
     }
 }
 
-/// Where a stream came from and to.
-pub(super) struct Arrival {
-    pub(super) name: String,
-    pub(super) client: FullJid,
-    pub(super) bound: FullJid,
-}
-
-/// Serves one stream. Gives what came of it; none when it was refused.
-pub(super) async fn receive<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+/// Serves one stream that came to this address. Gives what came of it; none when it was refused.
+pub(super) async fn receive(
     tunnels: &Tunnels,
-    stream: S,
-    at: Arrival,
+    stream: Carried,
+    bound: FullJid,
     keys: &DeviceKeys,
     peer: &Peer,
     door: &Door,
 ) -> Result<Option<Served>, ChannelError> {
     let patience = tunnels.0.patience;
+    let (client, way) = (stream.peer.clone(), stream.way);
     let binding = Binding {
-        carrier: Carrier::InBand,
-        stream: at.name,
-        initiator: Party { device: peer.id(), address: at.client },
-        responder: Party { device: keys.public().id(), address: at.bound },
+        carrier: stream.carrier(),
+        stream: stream.name.clone(),
+        initiator: Party { device: peer.id(), address: client.clone() },
+        responder: Party { device: keys.public().id(), address: bound },
     };
     let (mut sender, mut receiver) =
         channel::accept(stream, keys, &peer.keys, &binding, patience.handshake).await?;
@@ -92,7 +89,9 @@ pub(super) async fn receive<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     };
     match admit(tunnels, peer, &request, door).await {
         Ok((inside, listed)) => {
-            Ok(Some(host(tunnels, peer, request, inside, listed, sender, receiver).await))
+            tunnels.went(&client, way);
+            let pads = if way == Way::Proxy { Pads::Host } else { Pads::Never };
+            Ok(Some(host(tunnels, peer, request, inside, listed, pads, (sender, receiver)).await))
         }
         Err(why) => refuse(&mut sender, why).await.map(|()| None),
     }
@@ -106,13 +105,13 @@ async fn admit(
     door: &Door,
 ) -> Result<(Inside, Listed), &'static str> {
     let right = tunnels.0.peers.they_may(peer.id(), &request.repository).ok_or(NOT_SHARED)?;
-    if !permits(right, request.service) {
+    if !permits(right, request.asked.service) {
         return Err(READ_ONLY);
     }
     let (door, uuid) = (door.clone(), request.repository.clone());
     let inside = tokio::task::spawn_blocking(move || door.open(&uuid));
     let inside = inside.await.expect("looking for a folder does not panic").ok_or(NOT_NOW)?;
-    let listed = tunnels.list(peer.id(), Some(request.repository.clone()), Some(request.service));
+    let listed = tunnels.list(peer.id(), Some(request.repository.clone()), Some(request.asked.service));
     // Which repository of the folder it has is its own to say; it was not known when it was paired.
     if let Err(error) = tunnels.0.peers.has_repository(peer.id(), &request.repository, &request.own) {
         tracing::warn!(%error, "which repository a computer has is not kept");
@@ -134,8 +133,8 @@ async fn host<R, W>(
     request: Request,
     inside: Inside,
     listed: Listed,
-    sender: Sender<W>,
-    receiver: Receiver<R>,
+    pads: Pads,
+    (sender, receiver): (Sender<W>, Receiver<R>),
 ) -> Served
 where
     R: AsyncRead + Unpin + Send + 'static,
@@ -143,10 +142,10 @@ where
 {
     let patience = tunnels.0.patience;
     let (Ends { reader, mut writer }, feed) = bridge::bridge();
-    let (pushed, service) = (inside.pushed, request.service);
+    let (pushed, asked) = (inside.pushed, request.asked);
     let serving = tokio::task::spawn_blocking(move || {
         let served = inside.repositories.with(|repo| {
-            serve::serve(repo.git(), service, patience.limits, reader, &mut writer, &inside.cancel)
+            serve::serve(repo.git(), asked, patience.limits, reader, &mut writer, &inside.cancel)
         });
         match served {
             Ok(Ok(served)) => {
@@ -157,7 +156,7 @@ where
             Err(fault) => Err((fault.to_string(), false, writer)),
         }
     });
-    let carried = feed.carry(receiver, sender, patience.silence, &listed.cut);
+    let carried = feed.carry(receiver, sender, patience.silence, pads, &listed.cut);
     let finished = async {
         match serving.await.expect("serving does not panic") {
             Ok(served) => served,

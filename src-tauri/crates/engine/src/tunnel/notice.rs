@@ -14,7 +14,7 @@ use tributary_xmpp::notice::MAX_NOTICE;
 use super::door::Door;
 use super::host::refuse;
 use super::request::Call;
-use super::{Tunnels, open_stream};
+use super::{Tunnels, open_in_band};
 use crate::state::peers::{Contact, Peer};
 
 /// The answer: it was taken in.
@@ -70,7 +70,8 @@ impl Tunnels {
         let (client, _) = self.client_of(&peer).ok_or(NoticeError::Away)?;
         let listed = self.list(device, None, None);
         let told = async {
-            let stream = open_stream(&line.streams, &client).await.map_err(NoticeError::Unopened)?;
+            // A fast way would not be worth the asking: it is little.
+            let stream = open_in_band(&line.streams, &client).await.map_err(NoticeError::Unopened)?;
             let binding = Binding {
                 carrier: Carrier::InBand,
                 stream: stream.name().to_owned(),

@@ -1,9 +1,11 @@
 //! What a guest asks for, in the first frame. For git: lines `git 1`, the service as git calls it, the UUID of the
-//! repository that it means, and the UUID of its own repository of the same folder. To say something itself: the line
-//! `notice 1`. Lines that follow are skipped, for later.
+//! repository that it means, and the UUID of its own repository of the same folder; a guest that takes what is much in
+//! stages says `stages` then, and `has OID` for each tip that it has complete. To say something itself: the line
+//! `notice 1`. Other lines that follow are skipped, for later.
 
 use tributary_formats::uuid::RepoUuid;
-use tributary_repo::transport::Service;
+use tributary_repo::Oid;
+use tributary_repo::transport::{Asked, Service};
 
 /// The first line. The number grows with a change that older versions cannot pass over.
 const PROTOCOL: &str = "git 1";
@@ -19,11 +21,14 @@ pub(super) enum Call {
     Notice,
 }
 
+/// Tips that a guest may name: a request has few bytes.
+const MAX_TIPS: usize = 64;
+
 /// What a guest asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Request {
-    /// The service.
-    pub(super) service: Service,
+    /// The service, and what the guest has.
+    pub(super) asked: Asked,
     /// The repository that it asks for: the host's.
     pub(super) repository: RepoUuid,
     /// The guest's own.
@@ -47,11 +52,16 @@ impl Call {
 
 impl Request {
     pub(super) fn encode(&self) -> Vec<u8> {
-        let service = match self.service {
+        let service = match self.asked.service {
             Service::UploadPack => "upload-pack",
             Service::ReceivePack => "receive-pack",
         };
-        format!("{PROTOCOL}\n{service}\n{}\n{}\n", self.repository, self.own).into_bytes()
+        let mut text = format!("{PROTOCOL}\n{service}\n{}\n{}\n", self.repository, self.own);
+        if let Some(has) = &self.asked.has {
+            text += "stages\n";
+            has.iter().take(MAX_TIPS).for_each(|tip| text += &format!("has {tip}\n"));
+        }
+        text.into_bytes()
     }
 
     /// Reads a request; `None` for what no version says.
@@ -66,7 +76,16 @@ impl Request {
             _ => return None,
         };
         let mut uuid = || RepoUuid::parse(lines.next()?).ok();
-        Some(Request { service, repository: uuid()?, own: uuid()? })
+        let (repository, own) = (uuid()?, uuid()?);
+        let mut has: Option<Vec<Oid>> = None;
+        for line in lines.take(1 + MAX_TIPS) {
+            if line == "stages" {
+                has.get_or_insert_default();
+            } else if let (Some(tip), Some(has)) = (line.strip_prefix("has "), &mut has) {
+                has.push(Oid::from_str(tip).ok()?);
+            }
+        }
+        Some(Request { asked: Asked { service, has }, repository, own })
     }
 }
 
@@ -77,7 +96,8 @@ mod tests {
     #[test]
     fn who_calls_wants_git_or_says_something() {
         let uuid = |text| RepoUuid::parse(text).unwrap();
-        let request = Request { service: Service::UploadPack, repository: uuid("one"), own: uuid("two") };
+        let request =
+            Request { asked: Service::UploadPack.into(), repository: uuid("one"), own: uuid("two") };
         assert_eq!(Call::decode(&request.encode()), Some(Call::Git(request)));
         let later = [Call::notice(), b"something new\n".to_vec()].concat();
         assert_eq!(Call::decode(&later), Some(Call::Notice));
@@ -89,13 +109,29 @@ mod tests {
     #[test]
     fn requests_come_back_and_nonsense_is_none() {
         let uuid = |text| RepoUuid::parse(text).unwrap();
-        for service in [Service::UploadPack, Service::ReceivePack] {
-            let request = Request { service, repository: uuid("one"), own: uuid("two") };
+        let tip = |digit: &str| Oid::from_str(&digit.repeat(40)).unwrap();
+        for asked in [
+            Service::UploadPack.into(),
+            Service::ReceivePack.into(),
+            Asked { service: Service::UploadPack, has: Some(vec![]) },
+            Asked { service: Service::UploadPack, has: Some(vec![tip("1"), tip("a")]) },
+        ] {
+            let request = Request { asked, repository: uuid("one"), own: uuid("two") };
             assert_eq!(Request::decode(&request.encode()), Some(request.clone()));
             let later = [request.encode(), b"something new\n".to_vec()].concat();
             assert_eq!(Request::decode(&later), Some(request));
         }
+        let all = Some(vec![tip("1"); MAX_TIPS + 7]);
+        let request = Request {
+            asked: Asked { service: Service::UploadPack, has: all },
+            repository: uuid("o"),
+            own: uuid("t"),
+        };
+        let encoded = request.encode();
+        assert!(encoded.len() < 4096, "it fits into its frame: {}", encoded.len());
+        assert_eq!(Request::decode(&encoded).unwrap().asked.has.unwrap().len(), MAX_TIPS);
         for text in [
+            "git 1\nupload-pack\none\ntwo\nstages\nhas what\n",
             "",
             "git 2\nupload-pack\none\ntwo\n",
             "git 1\nsh\none\ntwo\n",

@@ -15,7 +15,7 @@ use tributary_xmpp::channel::{self, Binding, Carrier, Frame, Party};
 use tributary_xmpp::pairing::Right;
 
 use super::door::Inside;
-use super::host::{Arrival, receive};
+use super::host::receive;
 use super::request::Request;
 use super::*;
 use crate::state::repositories::Repositories;
@@ -102,9 +102,9 @@ impl Scene {
         let (near, far) = duplex(64 * 1024);
         let this = self.clone();
         let hosting = tokio::spawn(async move {
-            let at =
-                Arrival { name: "t1".into(), client: BOB.parse().unwrap(), bound: ALICE.parse().unwrap() };
-            let served = receive(&this.tunnels, far, at, &this.alice, &this.bobs_device(), &this.door).await;
+            let (far, bound) = (Carried::over(BOB.parse().unwrap(), "t1", far), ALICE.parse().unwrap());
+            let served =
+                receive(&this.tunnels, far, bound, &this.alice, &this.bobs_device(), &this.door).await;
             drop(served);
         });
         (Tapped { stream: near, seen: self.seen.clone() }, hosting)
@@ -122,11 +122,11 @@ impl Scene {
     ) -> io::Result<Stream> {
         let (stream, _hosting) = self.come();
         let patience = self.tunnels.0.patience;
-        let guest =
-            Guest { own: keys, bound: BOB.parse().unwrap(), peer: &self.host, ours: uuid("bobs"), patience };
-        let request = Request { service, repository: uuid(repository), own: uuid("bobs") };
+        let guest = Guest { own: keys, bound: BOB.parse().unwrap(), peer: &self.host, patience };
+        let request = Request { asked: service.into(), repository: uuid(repository), own: uuid("bobs") };
         let cut = CancellationToken::new();
-        let asked = guest.ask_over(stream, "t1".into(), ALICE.parse().unwrap(), request, cut).await;
+        let stream = Carried::over(ALICE.parse().unwrap(), "t1", stream);
+        let asked = guest.ask(stream, request, cut).await;
         let (stream, carried) = asked?;
         tokio::spawn(carried);
         Ok(stream)
@@ -135,7 +135,7 @@ impl Scene {
     /// Lets this process's git reach Alice's folder as `SCHEME::x`.
     fn register(self: &Arc<Self>, scheme: &str) {
         let (this, runtime) = (self.clone(), Handle::current());
-        let opener = move |_: &str, service| runtime.block_on(this.ask(service, "alices"));
+        let opener = move |_: &str, asked: &Asked| runtime.block_on(this.ask(asked.service, "alices"));
         transport::register(scheme, Arc::new(opener));
     }
 }

@@ -1,5 +1,5 @@
-//! A push that is too large for one go, in stages: each is taken in by the other side before the next begins, so that a
-//! stream that is lost costs one stage and not all of them.
+//! A push or a fetch that is too large for one go, in stages: each is taken in before the next begins, so that a stream
+//! that is lost costs one stage and not all of them.
 
 use std::collections::HashSet;
 
@@ -36,6 +36,25 @@ pub(crate) fn stages(
     }
     stages.push(new);
     Ok(stages)
+}
+
+/// The first of the [`stages`] when there are several: what a guest takes first that lacks so much.
+pub(crate) fn first_stage(
+    git: &git2::Repository,
+    new: Oid,
+    has: &[Oid],
+    most: u64,
+) -> Result<Option<Oid>, TreeError> {
+    let line = line(git, new, has).map_err(|source| TreeError::Object { oid: new, source })?;
+    let (mut size, mut sent) = (0, HashSet::new());
+    for (at, commit) in line.iter().enumerate() {
+        let cost = cost(git, *commit, &mut sent)?;
+        if size > 0 && size + cost > most {
+            return Ok(Some(line[at - 1]));
+        }
+        size += cost;
+    }
+    Ok(None)
 }
 
 /// The first parents of `new`, oldest first, without what the other side has. Each is an ancestor of the next; what else
@@ -100,7 +119,12 @@ mod tests {
         let git = git2::Repository::open(repo.path()).unwrap();
         let made = commits(&git, &[100, 100, 5000, 100, 100, 100]);
         let last = made[5];
-        let stages = |has: &[Oid], most| stages(&git, last, has, most).unwrap();
+        let stages = |has: &[Oid], most| {
+            let stages = stages(&git, last, has, most).unwrap();
+            let first = first_stage(&git, last, has, most).unwrap();
+            assert_eq!(first, stages.first().copied().filter(|first| *first != last));
+            stages
+        };
         assert_eq!(stages(&[], 1 << 20), [last], "small enough for one go");
         assert_eq!(stages(&[], 3000), [made[1], made[2], last], "a commit that is too large goes by itself");
         assert_eq!(stages(&[], 1), made, "one by one, never less");

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use git2::transport::{Service as GitService, SmartSubtransport, SmartSubtransportStream, Transport};
 use git2::{Direction, FetchOptions, Oid, PushOptions, RemoteCallbacks};
 
-use super::{Service, Stream};
+use super::{Asked, Service, Stream};
 use crate::cancel::{ActOnCancel, Cancel, Meter};
 use crate::push::stages::{STAGE, stages};
 use crate::push::{PushSpec, RefOutcome};
@@ -50,10 +50,10 @@ impl SmartSubtransport for Tunnel {
             .and_then(|hex| hex::decode(hex).ok())
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .ok_or_else(|| git2::Error::from_str("not a URL of this transport"))?;
-        match super::open(&url, service) {
+        let (cancel, has) = CONNECTING.take().unzip();
+        match super::open(&url, &Asked { service, has: has.flatten() }) {
             Ok(stream) => {
-                let tie = CANCEL
-                    .with_borrow(|cancel| cancel.as_ref().map(|cancel| cancel.does(stream.cut.clone())));
+                let tie = cancel.map(|cancel: Cancel| cancel.does(stream.cut.clone()));
                 Ok(Box::new(Tied { stream, _tie: tie }))
             }
             Err(cause) => Err(git2::Error::from_str(&format!("{UNOPENED}{}", noted(cause)))),
@@ -69,9 +69,9 @@ impl SmartSubtransport for Tunnel {
 const UNOPENED: &str = "unable to connect: ";
 
 thread_local! {
-    /// The token of the connection that this thread is making: libgit2 asks for the stream on the same thread, and
-    /// passes nothing on to it but the URL.
-    static CANCEL: RefCell<Option<Cancel>> = const { RefCell::new(None) };
+    /// The token of the connection that this thread is making, and what we have: libgit2 asks for the stream on the same
+    /// thread, and passes nothing on to it but the URL.
+    static CONNECTING: RefCell<Option<(Cancel, Option<Vec<Oid>>)>> = const { RefCell::new(None) };
     /// Why the other side will not: libgit2 keeps the words of an error and forgets what kind it was.
     static REFUSAL: RefCell<Option<String>> = const { RefCell::new(None) };
 }
@@ -123,19 +123,21 @@ pub(crate) struct StreamSession<'r> {
 }
 
 impl<'r> StreamSession<'r> {
-    /// Connects for fetching.
+    /// Connects for fetching. A host that is told what we have offers what is much in stages.
     pub(crate) fn fetch(
         git: &'r git2::Repository,
         remote: &GitRemote,
+        has: Option<Vec<Oid>>,
         cancel: &Cancel,
     ) -> Result<Self, RemoteError> {
-        Self::connect(git, remote, Direction::Fetch, cancel)
+        Self::connect(git, remote, Direction::Fetch, has, cancel)
     }
 
     fn connect(
         git: &'r git2::Repository,
         remote: &GitRemote,
         direction: Direction,
+        has: Option<Vec<Oid>>,
         cancel: &Cancel,
     ) -> Result<Self, RemoteError> {
         if cancel.is_cancelled() {
@@ -145,9 +147,9 @@ impl<'r> StreamSession<'r> {
         REFUSAL.set(None);
         let url = format!("{SCHEME}://{}", hex::encode(&remote.url));
         let mut connected = git.remote_anonymous(&url).map_err(RemoteError::local)?;
-        CANCEL.set(Some(cancel.clone()));
+        CONNECTING.set(Some((cancel.clone(), has)));
         let made = connected.connect(direction);
-        CANCEL.set(None);
+        CONNECTING.set(None);
         made.map_err(|cause| failed(&remote.name, cause, cancel))?;
         Ok(StreamSession { remote: connected, name: remote.name.clone() })
     }
@@ -162,8 +164,14 @@ impl<'r> StreamSession<'r> {
             .collect())
     }
 
-    /// Brings all objects of the other side's branches that are missing here. No ref changes.
-    pub(crate) fn download(&mut self, meter: &Meter<'_>, cancel: &Cancel) -> Result<(), RemoteError> {
+    /// Brings all objects of these refs of the other side that are missing here. No ref changes. A session downloads
+    /// once.
+    pub(crate) fn download(
+        &mut self,
+        patterns: &[&str],
+        meter: &Meter<'_>,
+        cancel: &Cancel,
+    ) -> Result<(), RemoteError> {
         let mut received = 0;
         let mut callbacks = RemoteCallbacks::new();
         callbacks.transfer_progress(|progress| {
@@ -174,8 +182,8 @@ impl<'r> StreamSession<'r> {
         });
         let mut options = FetchOptions::new();
         options.remote_callbacks(callbacks).download_tags(git2::AutotagOption::None);
-        let all = ["refs/heads/*:refs/heads/*", "refs/synced/*:refs/synced/*"];
-        self.remote.download(&all, Some(&mut options)).map_err(|cause| failed(&self.name, cause, cancel))
+        let refspecs: Vec<String> = patterns.iter().map(|under| format!("{under}*:{under}*")).collect();
+        self.remote.download(&refspecs, Some(&mut options)).map_err(|cause| failed(&self.name, cause, cancel))
     }
 
     /// Pushes each of these commits, and returns which refs were refused and why. A session pushes once.
@@ -220,11 +228,11 @@ pub(crate) fn push(
     meter: &Meter<'_>,
     cancel: &Cancel,
 ) -> Result<Vec<RefOutcome>, RemoteError> {
-    let mut session = StreamSession::connect(git, remote, Direction::Push, cancel)?;
+    let mut session = StreamSession::connect(git, remote, Direction::Push, None, cancel)?;
     let mut there = session.refs()?;
     for stage in early_stages(git, specs, &there)? {
         let refused = session.push(std::slice::from_ref(&stage), meter, cancel)?;
-        session = StreamSession::connect(git, remote, Direction::Push, cancel)?;
+        session = StreamSession::connect(git, remote, Direction::Push, None, cancel)?;
         there = session.refs()?;
         if !refused.is_empty() {
             // Somebody else pushed meanwhile: what follows says so.

@@ -64,6 +64,7 @@ impl PairingThread {
             peer: Person { name: peer.name.clone(), account: peer.address.to_bare().as_str().into() },
             own: peer.is_own(),
             online: self.lines.present().borrow().contains_key(&peer.tag),
+            way: self.tunnels.way_to(peer).map(|way| way.words().to_owned()),
             connected: peer.is_connected(),
             since: moment(i64::try_from(peer.since).unwrap_or(i64::MAX)),
             introduced_by: introducer,
