@@ -3,8 +3,12 @@
 //! The computers are made known to each other by writing what pairing keeps; how they come to be paired is another
 //! journey.
 
+mod faults;
+mod federation;
+mod figures;
 #[path = "../member.rs"]
 mod member;
+mod ways;
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,32 +17,45 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tributary_testkit::xmpp_servers::{Ejabberd, FaultProxy, Prosody, ProsodyOptions, XmppServer};
+use tributary_testkit::xmpp_servers::{Ejabberd, Prosody, ProsodyOptions, XmppServer};
 use tributary_testkit::{Entry, Node, Sandbox, differences, eventually, need_all, run_within, within};
 use tributary_xmpp::device::DeviceKeys;
 
 use crate::member::{LIMIT, Member, PASSWORD, USER, text, trib};
 
-/// A node that can start `git-remote-xmpp`, with an own folder and the account, which it reaches at this port.
+/// A node that can start `git-remote-xmpp`, with an own folder and the account. `at`: where the server is; None leaves it
+/// to the node to find it.
 #[track_caller]
-fn computer_at(sandbox: &Sandbox, name: &str, server: &dyn XmppServer, port: u16) -> Member {
+fn machine(
+    sandbox: &Sandbox,
+    name: &str,
+    server: &dyn XmppServer,
+    at: Option<u16>,
+    env: &[(&str, &str)],
+) -> Member {
     let helper = PathBuf::from(env!("CARGO_BIN_EXE_git-remote-xmpp"));
     let home = sandbox.join(name).join("home");
     let beside = helper.parent().expect("a program lies in a folder");
-    let node = Node::builder(trib(), &home).path_first(beside).start();
+    let builder = Node::builder(trib(), &home).path_first(beside);
+    let node = env.iter().fold(builder, |builder, (name, value)| builder.env(name, value)).start();
     let member = Member { node, dir: sandbox.join(name).join("folder") };
-    let (jid, at) = (format!("{USER}@{}", server.domain()), format!("127.0.0.1:{port}"));
+    let jid = format!("{USER}@{}", server.domain());
     let password = format!("printf %s '{PASSWORD}'");
-    let login = ["xmpp", "login", &jid, "--server", &at, "--ca", text(server.ca()), "--keyring", "file"];
-    member.run(login.into_iter().chain(["--password-command", &password]));
+    let login = ["xmpp", "login", &jid, "--ca", text(server.ca()), "--keyring", "file"];
+    let at = at.map(|port| ["--server".to_owned(), format!("127.0.0.1:{port}")]);
+    let at = at.iter().flatten().map(String::as_str);
+    member.run(login.into_iter().chain(["--password-command", &password]).chain(at));
     member.add();
     member
 }
 
-/// The same, at the server's own port.
+/// For nodes all of whose streams go through the server, although they could reach each other.
+const IN_BAND: (&str, &str) = ("TRIBUTARY_STREAMS", "in-band");
+
+/// The same, with all streams through the server.
 #[track_caller]
 fn computer(sandbox: &Sandbox, name: &str, server: &dyn XmppServer) -> Member {
-    computer_at(sandbox, name, server, server.starttls_port())
+    machine(sandbox, name, server, Some(server.starttls_port()), &[IN_BAND])
 }
 
 /// What others know a computer by, as pairing would tell them.
@@ -71,14 +88,20 @@ impl Known {
         }
     }
 
-    /// As it stands in the book of another that shares `ours` with it.
+    /// As it stands in the book of another of the same account that shares `ours` with it.
     fn peer(&self, ours: &str, they_may: &str, we_may: &str) -> Value {
+        let account = self.address.split_once('/').expect("a full address").0;
+        self.friend(account, ours, they_may, we_may)
+    }
+
+    /// As it stands in the book of another of this account.
+    fn friend(&self, account: &str, ours: &str, they_may: &str, we_may: &str) -> Value {
         json!({
             "keys": self.keys,
             "tag": self.tag,
             "name": self.name,
             "address": self.address,
-            "account": self.address.split_once('/').expect("a full address").0,
+            "account": account,
             "since": 1_795_400_000,
             "shares": [{
                 "ours": ours, "theirs": self.repository, "theyMay": they_may, "weMay": we_may,
@@ -270,45 +293,6 @@ fn who_was_off_catches_up_and_then_all_is_silent() {
         (streams() == before).then_some(())
     });
     assert!(quiet.is_some(), "they go on talking");
-}
-
-#[test]
-fn a_connection_that_is_cut_and_a_server_that_is_killed_delay_and_lose_nothing() {
-    if !need_all(Prosody::NEEDS) {
-        return;
-    }
-    let (sandbox, mut server) = (Sandbox::new(), member::server());
-    let proxy = FaultProxy::start(server.starttls_port());
-    let store = sandbox.dir("drive");
-    // Anna's connection goes through the proxy.
-    let anna = computer_at(&sandbox, "anna", &server, proxy.port());
-    let mut members = vec![anna, computer(&sandbox, "ben", &server)];
-    members[0].store(&store);
-    pair(&mut members, &server);
-    knows_of_the_store(&members[1]);
-    members[1].store(&store);
-    let seed = tributary_testkit::seed();
-    for round in 0..6_u64 {
-        for file in 0..20 {
-            for member in &members {
-                let content = format!("{} {round} {file}", member.name());
-                member.write(&format!("{}/{round}/{file}", member.name()), content);
-            }
-        }
-        // Somewhere in what the files set going.
-        std::thread::sleep(Duration::from_millis((seed.wrapping_mul(round + 1) >> 7) % 700));
-        proxy.cut();
-        if round == 3 {
-            server.kill();
-            server.restart();
-        }
-    }
-    converged(&members);
-    assert_eq!(members[1].read("anna/5/19").as_deref(), Some("anna 5 19"));
-    assert_eq!(members[0].read("ben/0/0").as_deref(), Some("ben 0 0"));
-    for member in &members {
-        member.git(&["fsck", "--strict", "--no-dangling"]);
-    }
 }
 
 #[test]
