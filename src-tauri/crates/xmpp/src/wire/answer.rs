@@ -67,7 +67,7 @@ mod tests {
     fn server_learns_what_we_can() {
         let asked = "<iq type='get' id='1' from='p.test'>\
             <query xmlns='http://jabber.org/protocol/disco#info' node='x#y'/></iq>";
-        insta::assert_snapshot!(answer(asked).unwrap(), @"<iq xmlns='jabber:client' id='1' to='p.test' type='result'><query xmlns='http://jabber.org/protocol/disco#info' node='x#y'><identity category='automation' name='Tributary' type='pc' xml:lang='en'/><feature var='http://jabber.org/protocol/caps'/><feature var='http://jabber.org/protocol/disco#info'/><feature var='http://jabber.org/protocol/ibb'/><feature var='urn:tributary:xmpp:0'/><feature var='urn:xmpp:ping'/></query></iq>");
+        insta::assert_snapshot!(answer(asked).unwrap(), @"<iq xmlns='jabber:client' id='1' to='p.test' type='result'><query xmlns='http://jabber.org/protocol/disco#info' node='x#y'><identity category='automation' name='Tributary' type='pc' xml:lang='en'/><feature var='http://jabber.org/protocol/bytestreams'/><feature var='http://jabber.org/protocol/caps'/><feature var='http://jabber.org/protocol/disco#info'/><feature var='http://jabber.org/protocol/ibb'/><feature var='urn:tributary:xmpp:0'/><feature var='urn:xmpp:ping'/></query></iq>");
     }
 
     #[test]
