@@ -143,6 +143,8 @@ pub struct Places {
     table: Arc<RwLock<Table>>,
     /// The way to paired devices; none in a folder that does not run yet.
     tunnels: Option<Tunnels>,
+    /// Told when they were read anew.
+    reads: Arc<watch::Sender<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -193,7 +195,15 @@ impl Places {
             rows.push(row);
         }
         let before = std::mem::replace(&mut table.rows, Arc::new(rows));
-        Ok((before, table.rows.clone()))
+        let now = table.rows.clone();
+        drop(table);
+        self.reads.send_replace(());
+        Ok((before, now))
+    }
+
+    /// Tells each time that they were read anew.
+    pub(crate) fn reads(&self) -> watch::Receiver<()> {
+        self.reads.subscribe()
     }
 }
 

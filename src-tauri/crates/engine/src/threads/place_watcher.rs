@@ -1,8 +1,9 @@
 //! Place watcher: sees places on this machine come and go: drives, mounts, folders that are renamed or exchanged.
 //!
-//! Waits for the system's word that the mount table changed or the directory of a place went, and for paired devices that
-//! come online or leave; looks again after growing pauses while a place is away; tells the planner what is there. Ends
-//! when told to stop. A place over the network is always tried: whether it answers is found out by asking it.
+//! Waits for the system's word that the mount table changed or the directory of a place went, for paired devices that
+//! come online or leave, and for places that were set up anew; looks again after growing pauses while a place is away;
+//! tells the planner what is there. Ends when told to stop. A place over the network is always tried: whether it answers
+//! is found out by asking it.
 
 mod departures;
 
@@ -75,6 +76,7 @@ pub(crate) async fn run(watcher: PlaceWatcher, stop: CancellationToken) {
         .inspect_err(|error| tracing::info!(%error, "the mount table cannot be watched"))
         .ok();
     let mut presence = watcher.places.presence_changes();
+    let mut reads = watcher.places.reads();
     let mut seen = Seen { departures: Departures::new(), there: BTreeMap::new(), hanging: BTreeMap::new() };
     let mut pause = THERE_PAUSE;
     while let Some(away) = stop.run_until_cancelled(watcher.look(&mut seen)).await {
@@ -88,6 +90,7 @@ pub(crate) async fn run(watcher: PlaceWatcher, stop: CancellationToken) {
             () = mounted(mounts.as_ref()) => pause = THERE_PAUSE,
             () = seen.departures.next() => pause = THERE_PAUSE,
             () = changed(presence.as_mut()) => {}
+            () = changed(Some(&mut reads)) => pause = THERE_PAUSE,
             () = tokio::time::sleep(pause) => {}
         }
     }
@@ -103,10 +106,10 @@ async fn mounted(mounts: Option<&AsyncFd<File>>) {
     }
 }
 
-/// Ends when a paired device came or left.
-async fn changed(presence: Option<&mut watch::Receiver<u64>>) {
-    let Some(presence) = presence else { return std::future::pending().await };
-    if presence.changed().await.is_err() {
+/// Ends at the next news, such as that a paired device came or left.
+async fn changed<T>(news: Option<&mut watch::Receiver<T>>) {
+    let Some(news) = news else { return std::future::pending().await };
+    if news.changed().await.is_err() {
         // Nobody is left to tell.
         std::future::pending().await
     }
