@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::minidom::Element;
 
@@ -36,6 +36,8 @@ pub(crate) use exchange::Exchange;
 
 /// Requests that may wait for the session, offers of others that may wait for us, and streams nobody took yet.
 const DEPTH: usize = 8;
+/// Streams of others at a time, as many as there are in-band.
+const MAX_TAKEN: usize = 16;
 /// How long connecting to one place may take, with what is said there. A way that takes longer is no fast one.
 const MEETING: Duration = Duration::from_secs(4);
 
@@ -64,6 +66,8 @@ pub struct Socks5 {
     here: watch::Receiver<Whereabouts>,
     /// Whether others are told no address of this machine.
     hidden: bool,
+    /// Room for streams that others open.
+    room: Arc<Semaphore>,
     /// The proxies of our server.
     proxies: Arc<tokio::sync::Mutex<Option<Found>>>,
 }
@@ -120,7 +124,8 @@ pub(crate) struct Door(Arc<Mutex<Option<mpsc::Sender<Offered>>>>);
 /// Makes both ends: for those who open streams, and for the session.
 pub(crate) fn socks5(here: watch::Receiver<Whereabouts>) -> (Socks5, mpsc::Receiver<Ask>) {
     let (asks, asked) = mpsc::channel(DEPTH);
-    (Socks5 { asks, door: Door::default(), here, hidden: false, proxies: Arc::default() }, asked)
+    let room = Arc::new(Semaphore::new(MAX_TAKEN));
+    (Socks5 { asks, door: Door::default(), here, hidden: false, room, proxies: Arc::default() }, asked)
 }
 
 impl Socks5 {
@@ -175,13 +180,21 @@ pub struct Socks5Stream {
     name: String,
     direct: bool,
     tcp: TcpStream,
+    /// Its part of the room, when somebody else opened it.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Socks5Stream {
-    fn new(peer: FullJid, name: String, direct: bool, tcp: TcpStream) -> io::Result<Socks5Stream> {
+    fn new(
+        peer: FullJid,
+        name: String,
+        direct: bool,
+        tcp: TcpStream,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> io::Result<Socks5Stream> {
         // Git waits for an answer to each small thing that it says.
         tcp.set_nodelay(true)?;
-        Ok(Socks5Stream { peer, name, direct, tcp })
+        Ok(Socks5Stream { peer, name, direct, tcp, _room: room })
     }
 
     /// The other client.

@@ -13,7 +13,7 @@ use tributary_xmpp::account::FullJid;
 use super::carried::Way;
 
 /// A fast way that failed is tried again after this long.
-const REST: Duration = Duration::from_secs(300);
+const REST: Duration = Duration::from_secs(60);
 
 /// What is known of the ways to each client that is online.
 #[derive(Default)]

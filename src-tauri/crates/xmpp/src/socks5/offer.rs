@@ -52,7 +52,7 @@ impl Socks5 {
             let proxy = proxies.iter().find(|proxy| proxy.jid == used).ok_or(Socks5Error::NoWay)?;
             (self.meet_at(proxy, &stream, &name, peer).await?, false)
         };
-        Socks5Stream::new(peer.clone(), stream, direct, tcp).map_err(Socks5Error::Broken)
+        Socks5Stream::new(peer.clone(), stream, direct, tcp, None).map_err(Socks5Error::Broken)
     }
 
     /// Comes to a proxy where the other client is already, and has it join the two.

@@ -1,5 +1,6 @@
 //! Taking an offer: comes to one place after the other, and says where it stayed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -34,10 +35,11 @@ async fn take(socks5: Socks5, offered: Offered, inbox: mpsc::Sender<Socks5Stream
     let came = async {
         // Without room, or a session, there is nothing to come for.
         let (place, own) = (inbox.try_reserve().ok()?, socks5.bound().ok()?);
+        let room = Arc::clone(&socks5.room).try_acquire_owned().ok()?;
         let name = Name::new(&offer.stream, from.as_str(), own.as_str());
         let (tcp, at) = timeout(ALL_PLACES, come(&offer.hosts, &name)).await.ok()??;
         let direct = at.jid == from.as_str();
-        let stream = Socks5Stream::new(from.clone(), offer.stream.clone(), direct, tcp).ok()?;
+        let stream = Socks5Stream::new(from.clone(), offer.stream.clone(), direct, tcp, Some(room)).ok()?;
         Some((place, stream, at.jid.clone()))
     };
     let came = came.await;

@@ -126,6 +126,26 @@ async fn interoperates(server: &dyn XmppServer, python: &Path) {
     assert!(got == noise(LENGTH), "the bytes of the other client are equal");
     theirs.says("sent").await;
 
+    let mut rude = Peer::start(python, server, "bob", &["rude", at.as_str()]);
+    for (name, condition) in [
+        ("gap", "unexpected-request"),
+        ("doubled", "unexpected-request"),
+        ("garbage", "bad-request"),
+        ("oversize", "unexpected-request"),
+    ] {
+        let mut stream = inbox.recv().await.expect("it is opened");
+        assert_eq!(stream.name(), name);
+        let mut got = Vec::new();
+        let end = stream.read_to_end(&mut got).await.expect_err("who breaks the rules is not heard on");
+        assert_eq!(end.kind(), std::io::ErrorKind::InvalidData, "{name}");
+        assert!(got.is_empty() || got == b"abc", "what came before the breach, once: {got:?}");
+        assert_eq!(rude.says(&format!("breach {name}")).await, condition);
+    }
+    // Nobody reads this one: what is held is bounded, so it ends.
+    let _unread = inbox.recv().await.expect("it is opened");
+    let end = rude.says("breach endless").await;
+    assert!(["unexpected-request", "item-not-found"].contains(&&*end), "{end}");
+
     let mut theirs = Peer::start(python, server, "bob", &["receive"]);
     let there: FullJid = theirs.says("ready").await.parse().expect("a full address");
     let mut stream = streams.open(&there).await.expect("it accepts everything");

@@ -1,7 +1,7 @@
 """A client of another make (slixmpp) for the tests of in-band bytestreams.
 
 Usage: slixmpp_peer.py JID PASSWORD PORT CA ROLE [PEER] [ARGUMENT]
-Roles: send PEER LENGTH | receive | hostile PEER
+Roles: send PEER LENGTH | receive | hostile PEER | rude PEER
 Says what happens in one line each; the bytes are those of the SHA-256 of a counter, so both sides can make them.
 """
 
@@ -42,6 +42,8 @@ class Peer(slixmpp.ClientXMPP):
                 await self.send_all(*self.arguments)
             elif self.role == "hostile":
                 await self.misbehave(*self.arguments)
+            elif self.role == "rude":
+                await self.be_rude(*self.arguments)
         except (IqError, IqTimeout) as error:
             say("error", getattr(error, "condition", "timeout"))
         if self.role != "receive":
@@ -96,6 +98,48 @@ class Peer(slixmpp.ClientXMPP):
             await last.send(timeout=60)
         except IqError as error:
             say("answer", "last", error.condition)
+
+
+    async def be_rude(self, peer):
+        """Everything that somebody who was let in can do to a stream; what ended it is told."""
+        space = "http://jabber.org/protocol/ibb"
+
+        def request(payload):
+            iq = self.make_iq_set(ito=slixmpp.JID(peer))
+            iq.append(slixmpp.ET.fromstring(payload))
+            return iq
+
+        def block(stream, seq, text="YWJj"):
+            return request(f"<data xmlns='{space}' sid='{stream}' seq='{seq}'>{text}</data>")
+
+        breaches = {
+            "gap": [(0, "YWJj"), (2, "YWJj")],
+            "doubled": [(0, "YWJj"), (0, "YWJj")],
+            "garbage": [(0, "???")],
+            "oversize": [(0, "AAAA" * 2000)],
+        }
+        for name, blocks in breaches.items():
+            await request(f"<open xmlns='{space}' sid='{name}' block-size='4096'/>").send(timeout=60)
+            answer = "result"
+            for seq, text in blocks:
+                try:
+                    await block(name, seq, text).send(timeout=60)
+                except IqError as error:
+                    answer = error.condition
+            say("breach", name, answer)
+        # As many blocks as there may be, and no waiting for an answer.
+        await request(f"<open xmlns='{space}' sid='endless' block-size='4096'/>").send(timeout=60)
+        ended = asyncio.get_event_loop().create_future()
+
+        def answered(iq):
+            if iq["type"] == "error" and not ended.done():
+                ended.set_result(iq["error"]["condition"])
+
+        for seq in range(600):
+            block("endless", seq, "AAAA" * 1024).send(callback=answered)
+            if seq % 20 == 0:
+                await asyncio.sleep(0)
+        say("breach", "endless", await asyncio.wait_for(ended, 120))
 
 
 def main():

@@ -49,6 +49,19 @@ async fn carries(server: &dyn XmppServer, has_proxy: bool) {
     let mut inbox = bob.session.socks5().accept();
     let straight = alice.session.socks5();
     both_ways(&straight, &alice_at, &bob_at, &mut inbox, true).await;
+    // As many as there may be at a time, and one when there is room again.
+    let mut held = Vec::new();
+    let refused = loop {
+        match in_time("an answer", straight.open(&bob_at)).await {
+            Ok(near) => held.push((near, in_time("its other end", inbox.recv()).await)),
+            Err(refused) => break refused,
+        }
+        assert!(held.len() < 100, "they are counted");
+    };
+    assert!(matches!(refused, Socks5Error::NoWay) && held.len() >= 8, "{refused:?} after {}", held.len());
+    held.truncate(4);
+    both_ways(&straight, &alice_at, &bob_at, &mut inbox, true).await;
+    drop(held);
     let relayed = alice.session.socks5().hidden();
     if has_proxy {
         both_ways(&relayed, &alice_at, &bob_at, &mut inbox, false).await;
