@@ -8,6 +8,7 @@ mod arguments;
 mod ask;
 mod daemon;
 mod filter;
+mod git_helper;
 mod login;
 mod pairing;
 mod show;

@@ -8,7 +8,7 @@ use tributary_status::{
     Event, FolderStatus, LoginReport, NumberedEvent, PlaceKind, Reply, Snapshot, StepOutcome,
 };
 
-use crate::pairing;
+use crate::{git_helper, pairing};
 
 /// Shows a reply; the exit code says whether it was done.
 pub(crate) fn reply(reply: &Reply, as_json: bool) -> ExitCode {
@@ -110,7 +110,10 @@ fn text(reply: &Reply) -> String {
         }
         Reply::Invited { invitation } => pairing::invitation(invitation),
         Reply::Offered { offer } => format!("{} offers {}.", offer.from.name, offer.name),
-        Reply::Peers { peers, pairings } => pairing::peers(peers, pairings),
+        Reply::Peers { peers, pairings } => {
+            let hint = if peers.is_empty() { None } else { git_helper::hint() };
+            pairing::peers(peers, pairings) + &hint.unwrap_or_default()
+        }
         Reply::Doctor { lines, .. } => lines.join("\n"),
     }
 }
