@@ -13,8 +13,8 @@ use tributary_testkit::{Sandbox, eventually, need_all};
 use crate::member::{self, LIMIT, Member, PASSWORD, USER};
 use crate::{IN_BAND, converged, knows_of_the_store, machine, pair};
 
-/// What is stuck is given up after so many seconds; in the product it is minutes.
-const IMPATIENT: [(&str, &str); 2] = [IN_BAND, ("TRIBUTARY_STREAM_PATIENCE", "6")];
+/// For nodes that give up what is stuck after so many seconds; in the product it is minutes.
+pub(crate) const IMPATIENT: [(&str, &str); 2] = [IN_BAND, ("TRIBUTARY_STREAM_PATIENCE", "6")];
 
 /// How long a single change may take to come through all this.
 const PATIENT: Duration = LIMIT.saturating_mul(5);

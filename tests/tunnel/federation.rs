@@ -5,8 +5,9 @@ use std::net::Ipv4Addr;
 use tributary_testkit::xmpp_servers::{FaultProxy, Prosody, ProsodyOptions, XmppServer};
 use tributary_testkit::{Sandbox, Zone, answer_names, free_port, in_own_network, need_all};
 
+use crate::faults::IMPATIENT;
 use crate::member::{Member, PASSWORD, USER};
-use crate::{IN_BAND, Known, converged, keep, knows_of_the_store, machine};
+use crate::{Known, converged, keep, knows_of_the_store, machine};
 
 #[test]
 fn friends_on_two_servers_converge_and_the_stream_between_the_servers_may_be_cut() {
@@ -39,7 +40,7 @@ fn friends_on_two_servers_converge_and_the_stream_between_the_servers_may_be_cut
     let mut members: Vec<Member> = ["anna", "ben"]
         .iter()
         .zip(&servers)
-        .map(|(name, server)| machine(&sandbox, name, server, None, &[IN_BAND]))
+        .map(|(name, server)| machine(&sandbox, name, server, None, &IMPATIENT))
         .collect();
     members[0].store(&store).write("from-anna", "1").wait();
     let known: Vec<Known> =
