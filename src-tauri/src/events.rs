@@ -74,8 +74,8 @@ pub async fn run<R: Runtime>(
             Some(heard) = heard.recv() => {
                 let Some(notifier) = &mut notifier else { continue };
                 match heard {
-                    Heard::Chosen(id) => {
-                        if let Some(wish) = notifier.wish_of(id) {
+                    Heard::Chosen(id, action) => {
+                        if let Some(wish) = notifier.wish_of(id, &action) {
                             desk.grant(wish);
                         }
                     }
@@ -225,6 +225,9 @@ async fn grant<R: Runtime>(app: &AppHandle<R>, engine: &Engine, wish: Wish) -> R
         Wish::SyncNow => Command::Sync { folder: None },
         Wish::Pause(length) => Command::Pause { folder: None, length },
         Wish::Resume => Command::Resume { folder: None },
+        Wish::AnswerPairing { pairing, yes } => {
+            Command::AnswerPairing { pairing, yes, folder: None, local_places: false }
+        }
     };
     match engine.command(command).await {
         Reply::Failed { failure } => anyhow::bail!("{} {}", failure.sentence, failure.hint),

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
 use zbus::zvariant::Value;
 
-pub use bubbles::{Bubbles, Change, Note};
+pub use bubbles::{Bubbles, Button, Change, Note};
 
 use crate::tray::escape;
 use crate::wish::Wish;
@@ -23,10 +23,13 @@ const DESKTOP_ENTRY: &str = "Tributary";
 const ICON: &str = "tributary";
 /// Let the daemon decide how long a bubble stays.
 const DEFAULT_TIMEOUT: i32 = -1;
+/// It stays until it is closed.
+const NEVER: i32 = 0;
 /// The spec's name for a click on the bubble itself.
 const DEFAULT_ACTION: &str = "default";
-/// The button that does the same, for desktops on which a bubble itself cannot be clicked.
-const BUTTON: &str = "act";
+/// What the buttons are told apart by, in their order. The first does what a click on the bubble does, for desktops on
+/// which a bubble itself cannot be clicked.
+const BUTTONS: [&str; 3] = ["act", "second", "third"];
 
 #[zbus::proxy(
     interface = "org.freedesktop.Notifications",
@@ -55,10 +58,10 @@ trait Notifications {
 }
 
 /// What the daemon said of a bubble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
-    /// The person chose it.
-    Chosen(u32),
+    /// The person chose this action of it.
+    Chosen(u32, String),
     /// It is gone.
     Closed(u32),
 }
@@ -72,7 +75,7 @@ pub struct Notifier {
 /// A bubble on the screen.
 struct Shown {
     id: u32,
-    wish: Wish,
+    buttons: Vec<Button>,
 }
 
 impl Notifier {
@@ -91,7 +94,7 @@ impl Notifier {
         tauri::async_runtime::spawn(async move {
             loop {
                 let said = tokio::select! {
-                    Some(signal) = chosen.next() => signal.args().map(|args| Heard::Chosen(args.id)),
+                    Some(signal) = chosen.next() => signal.args().map(|args| Heard::Chosen(args.id, args.action_key.to_owned())),
                     Some(signal) = closed.next() => signal.args().map(|args| Heard::Closed(args.id)),
                     else => return,
                 };
@@ -117,9 +120,14 @@ impl Notifier {
         }
     }
 
-    /// What the person asked for by choosing this bubble, if it is ours.
-    pub fn wish_of(&self, id: u32) -> Option<Wish> {
-        self.shown.values().find(|shown| shown.id == id).map(|shown| shown.wish.clone())
+    /// What the person asked for by choosing this action of a bubble, if it is ours.
+    pub fn wish_of(&self, id: u32, action: &str) -> Option<Wish> {
+        let shown = self.shown.values().find(|shown| shown.id == id)?;
+        let at = match action {
+            DEFAULT_ACTION => 0,
+            _ => BUTTONS.iter().position(|key| *key == action)?,
+        };
+        shown.buttons.get(at).map(|button| button.wish.clone())
     }
 
     /// Forgets a bubble that is gone, and tells which it was.
@@ -134,19 +142,24 @@ impl Notifier {
         let capabilities = self.daemon.get_capabilities().await?;
         let can = |what: &str| capabilities.iter().any(|capability| capability == what);
         let body = if can("body-markup") { escape(&note.body) } else { note.body };
-        let actions: &[&str] =
-            if can("actions") { &[DEFAULT_ACTION, note.button, BUTTON, note.button] } else { &[] };
+        let mut actions = Vec::new();
+        if can("actions") {
+            let keys = std::iter::once((DEFAULT_ACTION, note.buttons.first()))
+                .chain(BUTTONS.into_iter().zip(note.buttons.iter().map(Some)));
+            actions.extend(keys.filter_map(|(key, button)| Some([key, button?.label])).flatten());
+        }
         let hints = HashMap::from([
             ("desktop-entry", Value::from(DESKTOP_ENTRY)),
             ("category", Value::from(note.category)),
             ("urgency", Value::from(note.urgency)),
         ]);
+        let timeout = if note.stays { NEVER } else { DEFAULT_TIMEOUT };
         let replaces = self.shown.get(&note.key).map_or(0, |shown| shown.id);
         let id = self
             .daemon
-            .notify("Tributary", replaces, ICON, &note.summary, &body, actions, hints, DEFAULT_TIMEOUT)
+            .notify("Tributary", replaces, ICON, &note.summary, &body, &actions, hints, timeout)
             .await?;
-        self.shown.insert(note.key, Shown { id, wish: note.wish });
+        self.shown.insert(note.key, Shown { id, buttons: note.buttons });
         Ok(())
     }
 }

@@ -16,6 +16,13 @@ pub enum Wish {
     Pause(PauseLength),
     /// Go on.
     Resume,
+    /// Let in somebody who asks to join, or do not.
+    AnswerPairing {
+        /// The pairing that asks.
+        pairing: String,
+        /// Whether to let them in.
+        yes: bool,
+    },
     /// End the program.
     Quit,
 }
@@ -24,6 +31,8 @@ pub enum Wish {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum View {
+    /// The computers, friends and storage.
+    Places,
     /// The problems.
     Problems,
     /// What a person chooses.
@@ -34,6 +43,7 @@ impl View {
     /// Its name in the window's address and events.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Places => "places",
             Self::Problems => "problems",
             Self::Settings => "settings",
         }

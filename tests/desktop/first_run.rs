@@ -32,9 +32,7 @@ fn set_up_by_hand_and_a_file_goes_both_ways() {
     window.replace("Folder", computer.folder().to_str().expect("UTF-8"));
     window.tab_to("Start new");
     window.tab_to("With an XMPP account");
-    window.tab_to("Continue");
-    window.press(&ENTER.to_string());
-    account::fill_in(&window, &prosody, USER, PASSWORD);
+    account::fill_in_fields(&window, &prosody, USER, PASSWORD);
 
     // Page 2: where files wait. The person names the drive, and is told what will be made on it.
     window.shows("h1", "Where should files wait");
@@ -108,7 +106,7 @@ fn joining_by_hand_from_a_drive_and_choosing_folders() {
     window.replace("Folder", computer.folder().to_str().expect("UTF-8"));
 
     window.tab_to("Start new");
-    window.press(&DOWN.to_string());
+    window.press(&format!("{DOWN}{DOWN}"));
     window.tab_to("Transfer point that both reach");
     window.press(drive);
     // The drive has one for a folder of another name: it is offered.

@@ -7,6 +7,7 @@
 mod account;
 mod first_run;
 mod memory;
+mod pairing;
 mod preferences;
 mod shell;
 mod tray;

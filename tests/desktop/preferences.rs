@@ -43,13 +43,8 @@ fn a_dark_desktop_has_dark_windows_that_can_be_read() {
     if !need_all(&[&["git", "WebKitWebDriver"], Desktop::NEEDS].concat()) {
         return;
     }
-    let computer = Computer::new();
+    let computer = Computer::dark();
     let sandbox = computer.desktop.sandbox();
-    fs::write(
-        sandbox.dir("home/.config/gtk-3.0").join("settings.ini"),
-        "[Settings]\ngtk-application-prefer-dark-theme=1\n",
-    )
-    .expect("our own folder can be written");
     let point = Point::make(sandbox);
     let window = Window::open(&computer);
     let dark = "return String(matchMedia('(prefers-color-scheme: dark)').matches)";

@@ -34,6 +34,16 @@ impl Computer {
         computer
     }
 
+    /// One whose desktop is dark.
+    #[track_caller]
+    pub fn dark() -> Self {
+        let computer = Computer::new();
+        let settings = computer.desktop.sandbox().dir("home/.config/gtk-3.0").join("settings.ini");
+        fs::write(settings, "[Settings]\ngtk-application-prefer-dark-theme=1\n")
+            .expect("our own folder can be written");
+        computer
+    }
+
     /// The shell's program.
     pub fn program() -> &'static Path {
         Path::new(env!("CARGO_BIN_EXE_tributary"))
@@ -114,6 +124,17 @@ impl Computer {
     pub fn status(&self) -> Value {
         let said = self.trib(["status", "--json"]);
         serde_json::from_slice(said.stdout_bytes()).expect("it prints one JSON value")
+    }
+
+    /// Logs in to an account beside the window, with the password in a file.
+    #[track_caller]
+    pub fn log_in(&self, server: &Prosody, user: &str, password: &str) {
+        let mut command = self.command(self.trib_program());
+        command.args(login(self.desktop.sandbox(), server, user, password));
+        run_within(command, COMMAND_LIMIT).ok();
+        eventually(LIMIT, "the account is online", || {
+            (self.status()["account"]["state"] == "online").then_some(())
+        });
     }
 
     /// Waits with `trib wait` until the folder is in sync.
@@ -207,16 +228,21 @@ impl Other {
     /// Logs in to an account whose password is kept in a file: this computer has no keyring.
     #[track_caller]
     pub fn log_in(&self, server: &Prosody, user: &str, password: &str) {
-        let jid = format!("{user}@{}", server.domain());
-        let address = format!("127.0.0.1:{}", server.starttls_port());
-        let secret = self.sandbox.join("password");
-        fs::write(&secret, password).expect("our own folder can be written");
-        let print = format!("cat '{}'", secret.display());
-        let args = ["xmpp", "login", &jid, "--password-command", &print, "--keyring", "file"];
-        let mut command = self.node.command(args);
-        command.args(["--server", &address, "--ca"]).arg(server.ca());
-        run_within(command, COMMAND_LIMIT).ok();
+        let args = login(&self.sandbox, server, user, password);
+        run_within(self.node.command(args), COMMAND_LIMIT).ok();
     }
+}
+
+/// The arguments of `trib` that log in to an account.
+fn login(sandbox: &Sandbox, server: &Prosody, user: &str, password: &str) -> Vec<String> {
+    let secret = sandbox.join("password");
+    fs::write(&secret, password).expect("our own folder can be written");
+    let jid = format!("{user}@{}", server.domain());
+    let address = format!("127.0.0.1:{}", server.starttls_port());
+    let print = format!("cat '{}'", secret.display());
+    let ca = server.ca().to_str().expect("a temporary folder's name is UTF-8");
+    let login = ["xmpp", "login", &jid, "--password-command", &print, "--keyring", "file"];
+    login.into_iter().chain(["--server", &address, "--ca", ca]).map(String::from).collect()
 }
 
 fn write(path: &Path, content: &[u8]) {

@@ -8,6 +8,8 @@ use crate::web_driver::Window;
 
 /// The views, in the order of the sidebar and of their keys.
 const VIEWS: [&str; 6] = ["Overview", "Folders", "Computers & storage", "Transfers", "Problems", "Settings"];
+/// As wide as the window opens.
+const WIDE: u32 = 980;
 /// The narrowest window that is promised.
 const NARROW: u32 = 380;
 /// WCAG 2.2, 1.4.3: the least contrast of text that is not large.
@@ -17,7 +19,7 @@ impl Window {
     /// Looks at each view, wide and narrow, and keeps pictures of them as `LOOK-VIEW` and `LOOK-narrow-VIEW`.
     #[track_caller]
     pub fn look_at_each_view(&self, look: &str) {
-        for width in [980, NARROW] {
+        for width in [WIDE, NARROW] {
             self.resize(width, 700);
             for (number, view) in ('1'..).zip(VIEWS) {
                 self.press_with_control(number);
@@ -27,6 +29,17 @@ impl Window {
                 let size = if width == NARROW { "-narrow" } else { "" };
                 self.photograph(&format!("{look}{size}-{}", view.to_lowercase().replace(" & ", "-")));
             }
+        }
+    }
+
+    /// Looks at what is there now, wide and narrow, and keeps pictures of it as `NAME` and `NAME-narrow`.
+    #[track_caller]
+    pub fn look_at(&self, name: &str) {
+        for (width, size) in [(NARROW, "-narrow"), (WIDE, "")] {
+            self.resize(width, 700);
+            assert_eq!(self.sticking_out(), Vec::<String>::new(), "{name} fits into {width} pixels");
+            assert_eq!(self.hard_to_read(), Vec::<String>::new(), "{name} can be read");
+            self.photograph(&format!("{name}{size}"));
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Source: W3C WebDriver, sections 13 to 17; as much of it as the journeys need, over plain HTTP.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -24,6 +25,7 @@ pub const TAB: char = '\u{E004}';
 pub const ENTER: char = '\u{E007}';
 pub const UP: char = '\u{E013}';
 pub const DOWN: char = '\u{E015}';
+pub const RIGHT: char = '\u{E014}';
 pub const CONTROL: char = '\u{E009}';
 pub const SPACE: char = ' ';
 
@@ -32,6 +34,10 @@ pub struct Window {
     _driver: Process,
     port: u16,
     session: String,
+    /// The screens in which a person has acted, in turn.
+    steps: RefCell<Vec<String>>,
+    /// The one in which they acted last.
+    last: RefCell<String>,
 }
 
 impl Window {
@@ -44,7 +50,13 @@ impl Window {
         let log = computer.desktop.sandbox().join("tributary.log");
         let driver = Process::spawn("WebKitWebDriver", command, &log);
         eventually(LIMIT, "the driver listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
-        let mut window = Window { _driver: driver, port, session: String::new() };
+        let mut window = Window {
+            _driver: driver,
+            port,
+            session: String::new(),
+            steps: RefCell::default(),
+            last: RefCell::default(),
+        };
         let options = json!({ "binary": Computer::program(), "args": [] });
         let wanted = json!({ "capabilities": { "alwaysMatch": { "webkitgtk:browserOptions": options } } });
         let session = window.request("POST", "/session", Some(&wanted));
@@ -66,8 +78,33 @@ impl Window {
         self.keyboard(held.map(|(kind, key)| stroke(kind, key)).into());
     }
 
+    /// The steps so far: the forms, dialogs and pages of a first run in which a key was pressed, each once while it stays.
+    /// The main window leads to them and asks nothing.
+    pub fn steps(&self) -> Vec<String> {
+        self.steps.borrow().clone()
+    }
+
+    /// From here on steps are counted anew.
+    pub fn forget_steps(&self) {
+        self.steps.borrow_mut().clear();
+        self.last.borrow_mut().clear();
+    }
+
+    #[track_caller]
+    fn count_step(&self) {
+        let screen = self.script(
+            "const heading = document.querySelector('dialog[open] h2') ?? document.querySelector('.page h1');
+             return heading?.innerText ?? ''",
+        );
+        if !screen.is_empty() && screen != *self.last.borrow() {
+            self.steps.borrow_mut().push(screen.clone());
+        }
+        self.last.replace(screen);
+    }
+
     #[track_caller]
     fn keyboard(&self, strokes: Vec<Value>) {
+        self.count_step();
         let actions = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": strokes }] });
         self.in_session("actions", &actions);
     }

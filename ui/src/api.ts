@@ -5,8 +5,10 @@ import type { Command } from "./generated/Command";
 import type { Failure } from "./generated/Failure";
 import type { HeldAnswer } from "./generated/HeldAnswer";
 import type { HeldDeletions } from "./generated/HeldDeletions";
+import type { Invitation } from "./generated/Invitation";
 import type { LoginForm } from "./generated/LoginForm";
 import type { LoginReport } from "./generated/LoginReport";
+import type { Offer } from "./generated/Offer";
 import type { PauseLength } from "./generated/PauseLength";
 import type { RemoteRow } from "./generated/RemoteRow";
 import type { Reply } from "./generated/Reply";
@@ -67,6 +69,22 @@ export class Api {
   }
   resume(folder: string | null) {
     return this.done({ type: "resume", folder });
+  }
+  invite(folder: string, readOnly: boolean, accept: boolean): Promise<Outcome<Invitation>> {
+    return this.ask({ type: "invite", folder, readOnly, accept }, (r) => (r.type === "invited" ? r.invitation : undefined));
+  }
+  /** Answers with the offer; what is done with it is a wish of its own. */
+  join(invitation: string, from: string | null): Promise<Outcome<Offer>> {
+    return this.ask({ type: "join", invitation, folder: null, from, yes: false }, (r) => (r.type === "offered" ? r.offer : undefined));
+  }
+  answerPairing(pairing: string, yes: boolean, folder: string | null = null, localPlaces = false) {
+    return this.done({ type: "answerPairing", pairing, yes, folder, localPlaces });
+  }
+  cancelPairing(pairing: string) {
+    return this.done({ type: "cancelPairing", pairing });
+  }
+  unpair(peer: string) {
+    return this.done({ type: "unpair", peer });
   }
   setSettings(settings: Settings) {
     return this.done({ type: "setSettings", settings });

@@ -64,6 +64,19 @@ export function left(seconds: number): string {
   return `${Math.round(seconds / 3600)} h`;
 }
 
+/** `9:41` for a time that runs down, `0:00` when it has. */
+export function countdown(seconds: number): string {
+  const rest = Math.max(0, Math.ceil(seconds));
+  return `${Math.floor(rest / 60)}:${String(rest % 60).padStart(2, "0")}`;
+}
+
+/** `20 s`, `3 min`, `2 h`: how long something has gone on. */
+export function elapsed(seconds: number): string {
+  if (seconds < 90) return `${Math.max(0, Math.floor(seconds))} s`;
+  if (seconds < 90 * 60) return `${Math.floor(seconds / 60)} min`;
+  return `${Math.floor(seconds / 3600)} h`;
+}
+
 /** `~/Sync` for a folder under the person's home. */
 export function shortPath(path: string, home: string): string {
   if (home && (path === home || path.startsWith(`${home}/`))) return `~${path.slice(home.length)}`;

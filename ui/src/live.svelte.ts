@@ -41,6 +41,7 @@ export class Live {
   private lastSpoken = 0;
   private clock: ReturnType<typeof setInterval> | undefined;
   private ends: (() => void)[] = [];
+  private waiting: ((snapshot: Snapshot) => void)[] = [];
   private readonly speedometer = new Speedometer();
 
   constructor(readonly backend: Backend) {
@@ -72,6 +73,23 @@ export class Live {
     return outcome;
   }
 
+  /** Waits until the snapshot is so, and says whether it came to that in time. */
+  until(holds: (snapshot: Snapshot) => boolean, limitMs = Infinity): Promise<boolean> {
+    return new Promise((done) => {
+      const look = (snapshot: Snapshot) => {
+        if (holds(snapshot)) end(true);
+      };
+      const end = (held: boolean) => {
+        clearTimeout(timer);
+        this.waiting = this.waiting.filter((other) => other !== look);
+        done(held);
+      };
+      const timer = limitMs === Infinity ? undefined : setTimeout(() => end(false), limitMs);
+      this.waiting.push(look);
+      if (this.snapshot) look(this.snapshot);
+    });
+  }
+
   async refresh(): Promise<void> {
     if (this.refreshing) {
       this.again = true;
@@ -88,6 +106,7 @@ export class Live {
           this.snapshot = outcome.value;
           this.failure = null;
           this.speak(outcome.value.sentence);
+          for (const look of this.waiting) look(outcome.value);
         } else {
           this.failure = outcome.failure;
         }

@@ -8,6 +8,7 @@ import type { ProblemAction } from "./generated/ProblemAction";
 import type { ProblemCode } from "./generated/ProblemCode";
 import type { ViewName } from "./backend";
 import { count, list } from "./format";
+import { pairing } from "./pairing-strings";
 
 const plural = (n: number, one: string, other: string) => `${count(n)} ${n === 1 ? one : other}`;
 const files = (n: number) => plural(n, "file", "files");
@@ -68,6 +69,7 @@ export const t = {
   purposes,
   accountStates,
   actions,
+  pairing,
   files,
 
   menu: "Menu",
@@ -117,6 +119,8 @@ export const t = {
   next: {
     title: "Next: your other computer",
     text: "Start Tributary there, choose “I already use this on another computer”, and name this transfer point:",
+    invite: "Invite it, and it gets the folder by a link or a code.",
+    either: "Invite it, and it gets the folder by a link or a code. Or start Tributary there, choose “I already use this on another computer”, and name this transfer point:",
   },
 
   addFolder: "Add a folder…",
@@ -155,7 +159,7 @@ export const t = {
   removeFolderGo: "Stop syncing",
 
   places: {
-    none: "No other computer or storage yet",
+    none: "No storage or transfer point yet",
     noneHint: "Add a transfer point that your computers can all reach: a drive, a network folder or a server you can log in to. It needs no program of ours.",
     waiting: (n: number) => `${files(n)} ${wait(n)} for it`,
     holds: (has: number, wants: number) => (has >= wants ? `Has all ${files(wants)}` : `Has ${count(has)} of ${files(wants)}`),
@@ -270,6 +274,7 @@ export const t = {
 
   /** Where the window has a button, what to do is said without the command line. */
   hints: {
+    ...pairing.hints,
     deletionsHeld: "Put them back here, or delete them everywhere. Nothing is deleted elsewhere until you say so.",
   } as Partial<Record<ProblemCode, string>>,
 

@@ -87,15 +87,18 @@ describe("first run", () => {
 
   it("sets up folder, account and transfer point in two pages", async () => {
     const { backend, user } = await open("firstRun");
+    // One page asks for the folder and the account.
     expect((screen.getByLabelText("Folder") as HTMLInputElement).value).toBe("/home/ann/Sync");
     await user.click(screen.getByRole("button", { name: "Continue" }));
-    await user.type(await screen.findByLabelText("Address"), "ann@example.org");
+    expect(screen.getByText("An address looks like ann@example.org.")).toBeTruthy();
+    expect(backend.asked.every((c) => c.type === "status"), "nothing is made before the account holds").toBe(true);
+    await user.type(screen.getByLabelText("Address"), "ann@example.org");
     await user.type(screen.getByLabelText("Password"), "secret{Enter}");
     await screen.findByRole("heading", { name: /Where should files wait/ });
     await user.click(screen.getByRole("button", { name: "Choose…" }));
     await user.click(screen.getByRole("button", { name: "Start" }));
     await screen.findByRole("navigation");
-    expect(backend.asked.filter((c) => c.type !== "status").map((c) => c.type)).toEqual(["addFolder", "login", "addGitRemote"]);
+    expect(backend.asked.filter((c) => c.type !== "status").map((c) => c.type)).toEqual(["login", "addFolder", "addGitRemote"]);
     expect(backend.asked).toContainEqual({
       type: "addGitRemote", folder: "/home/ann/Sync", name: "stick", url: "/media/ann/stick/Sync.git", contents: true,
     });

@@ -29,9 +29,18 @@ pub struct Note {
     pub category: &'static str,
     /// 0 low, 1 normal.
     pub urgency: u8,
-    /// What its button says.
-    pub button: &'static str,
-    /// What its button does.
+    /// Whether it stays until it is answered or withdrawn.
+    pub stays: bool,
+    /// Its buttons: a click on the bubble itself does what the first does. At most three.
+    pub buttons: Vec<Button>,
+}
+
+/// A button of a bubble.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Button {
+    /// What it says.
+    pub label: &'static str,
+    /// What it does.
     pub wish: Wish,
 }
 
@@ -111,6 +120,15 @@ impl Bubbles {
                 };
                 self.say(folder_note(conflict_key(folder), folder, summary, body));
             }
+            Event::PeerJoined { folder, name, account } if wanted.needs_you => self.say(Note {
+                key: format!("joined {folder} {account} {name}"),
+                summary: format!("{name} joined {}", folder_name(folder)),
+                body: format!("It is a computer of {account}. You can remove it at any time."),
+                category: "device.added",
+                urgency: NORMAL,
+                stays: false,
+                buttons: vec![show(View::Places)],
+            }),
             Event::FolderRemoved { folder } => {
                 for key in [arrived_key(folder), conflict_key(folder)] {
                     self.closed(&key);
@@ -146,8 +164,8 @@ impl Bubbles {
                     body: snapshot.sentence.clone(),
                     category: "transfer.error",
                     urgency: NORMAL,
-                    button: "Show",
-                    wish: Wish::Show(Some(View::Problems)),
+                    stays: false,
+                    buttons: vec![show(View::Problems)],
                 });
             } else {
                 for (need, problem) in &new {
@@ -155,10 +173,14 @@ impl Bubbles {
                         key: need_key(need),
                         summary: problem.sentence.clone(),
                         body: advice(problem).into(),
-                        category: "transfer.error",
+                        category: match problem.code {
+                            ProblemCode::PeerAsks => "device.added",
+                            _ => "transfer.error",
+                        },
                         urgency: NORMAL,
-                        button: "Show",
-                        wish: Wish::Show(Some(View::Problems)),
+                        // Somebody waits for the answer.
+                        stays: problem.code == ProblemCode::PeerAsks,
+                        buttons: answers(problem),
                     });
                 }
             }
@@ -189,9 +211,25 @@ impl Bubbles {
     }
 }
 
+/// What a bubble about a problem offers. Who asks to join can be answered from there; a click beside the buttons lets
+/// nobody in.
+fn answers(problem: &Problem) -> Vec<Button> {
+    let answer =
+        |label, yes| Button { label, wish: Wish::AnswerPairing { pairing: problem.subject.clone(), yes } };
+    match problem.code {
+        ProblemCode::PeerAsks => vec![show(View::Places), answer("Accept", true), answer("Decline", false)],
+        _ => vec![show(View::Problems)],
+    }
+}
+
+fn show(view: View) -> Button {
+    Button { label: "Show", wish: Wish::Show(Some(view)) }
+}
+
 /// What to do, for somebody who has a window: its button needs no command line.
 fn advice(problem: &Problem) -> &str {
     match problem.code {
+        ProblemCode::PeerAsks => "Accept lets it in, Decline does not.",
         ProblemCode::DeletionsHeld => "Put them back, or delete them everywhere.",
         _ => &problem.hint,
     }
@@ -204,8 +242,8 @@ fn folder_note(key: String, folder: &str, summary: String, body: String) -> Note
         body,
         category: "transfer.complete",
         urgency: LOW,
-        button: "Open folder",
-        wish: Wish::OpenFolder(folder.into()),
+        stays: false,
+        buttons: vec![Button { label: "Open folder", wish: Wish::OpenFolder(folder.into()) }],
     }
 }
 
@@ -314,6 +352,37 @@ mod tests {
         assert!(gone.iter().any(|line| line.starts_with("withdraw needs  PasswordRefused")), "{gone:?}");
         bubbles.look(&snapshot_with(&["example.org"]));
         assert_eq!(shown(&mut bubbles).len(), 1, "it came back, which is news");
+    }
+
+    #[test]
+    fn who_asks_to_join_can_be_answered_at_once_and_who_joined_is_said() {
+        let mut bubbles = Bubbles::default();
+        let mut snapshot = snapshot_with(&["0badcafe"]);
+        snapshot.problems[0].code = ProblemCode::PeerAsks;
+        bubbles.look(&snapshot);
+        let due = bubbles.take_due();
+        let note = due.iter().find_map(|change| match change {
+            Change::Show(note) => Some(note),
+            Change::Withdraw(_) => None,
+        });
+        let buttons = &note.expect("it is said").buttons;
+        let labels: Vec<_> = buttons.iter().map(|button| button.label).collect();
+        assert_eq!(labels, ["Show", "Accept", "Decline"], "a click beside the buttons lets nobody in");
+        let accept = Wish::AnswerPairing { pairing: "0badcafe".into(), yes: true };
+        assert_eq!(buttons[1].wish, accept);
+        bubbles.look(&snapshot_with(&[]));
+        assert!(shown(&mut bubbles).iter().any(|line| line.contains("PeerAsks")), "answered, it goes");
+
+        let joined = Event::PeerJoined {
+            folder: "/home/ann/Trip".into(),
+            name: "laptop".into(),
+            account: "ben@example.org".into(),
+        };
+        bubbles.hear(&joined, &ALL);
+        assert_eq!(
+            shown(&mut bubbles),
+            ["laptop joined Trip: It is a computer of ben@example.org. You can remove it at any time."]
+        );
     }
 
     #[test]

@@ -64,8 +64,11 @@ fn note(body: &str) -> Change {
         body: body.into(),
         category: "transfer.complete",
         urgency: 0,
-        button: "Open folder",
-        wish: Wish::OpenFolder("/home/ann/Sync".into()),
+        stays: false,
+        buttons: vec![
+            Button { label: "Open folder", wish: Wish::OpenFolder("/home/ann/Sync".into()) },
+            Button { label: "Sync now", wish: Wish::SyncNow },
+        ],
     })
 }
 
@@ -84,7 +87,8 @@ fn a_bubble_is_replaced_chosen_and_withdrawn() {
         let mut notifier = Notifier::connect(said).await.expect("a bus of our own");
 
         notifier.apply(note("desktop changed 1 file in <b>")).await;
-        let actions: Vec<String> = ["default", "Open folder", "act", "Open folder"].map(String::from).into();
+        let actions: Vec<String> =
+            ["default", "Open folder", "act", "Open folder", "second", "Sync now"].map(String::from).into();
         let first = Asked::Show {
             replaces: 0,
             summary: "Sync".into(),
@@ -99,9 +103,14 @@ fn a_bubble_is_replaced_chosen_and_withdrawn() {
 
         let emitter = SignalEmitter::new(&daemon, "/org/freedesktop/Notifications").expect("a path");
         Daemon::action_invoked(&emitter, 41, "act").await.expect("sent");
-        assert_eq!(heard.recv().await, Some(Heard::Chosen(41)));
-        assert_eq!(notifier.wish_of(41), Some(Wish::OpenFolder("/home/ann/Sync".into())));
-        assert_eq!(notifier.wish_of(7), None, "another program's bubble is none of ours");
+        assert_eq!(heard.recv().await, Some(Heard::Chosen(41, "act".into())));
+        for action in ["default", "act"] {
+            assert_eq!(notifier.wish_of(41, action), Some(Wish::OpenFolder("/home/ann/Sync".into())));
+        }
+        assert_eq!(notifier.wish_of(41, "second"), Some(Wish::SyncNow), "each button does its own");
+        assert_eq!(notifier.wish_of(41, "third"), None, "there is no such button");
+        assert_eq!(notifier.wish_of(41, "other"), None, "nor one that the daemon made up");
+        assert_eq!(notifier.wish_of(7, "act"), None, "another program's bubble is none of ours");
         Daemon::notification_closed(&emitter, 41, 2).await.expect("sent");
         assert_eq!(heard.recv().await, Some(Heard::Closed(41)));
         assert_eq!(notifier.forget(41).as_deref(), Some("arrived /home/ann/Sync"));

@@ -10,8 +10,9 @@ import type { NumberedEvent } from "../generated/NumberedEvent";
 import type { Reply } from "../generated/Reply";
 import type { Snapshot } from "../generated/Snapshot";
 import type { Backend, ViewName } from ".";
+import { answerPairing, paired } from "./mock-pairing";
 
-export type Scene = "upToDate" | "waiting" | "working" | "paused" | "needsYou" | "firstRun";
+export type Scene = "upToDate" | "waiting" | "working" | "paused" | "needsYou" | "paired" | "firstRun";
 
 const MINUTE = 60_000;
 const before = (ms: number) => new Date(Date.now() - ms).toISOString();
@@ -90,6 +91,9 @@ export function scene(name: Scene): Snapshot {
     case "firstRun":
       return { ...base, account: null, folders: [], sentence: "No folder is set up yet." };
     case "upToDate":
+      return base;
+    case "paired":
+      paired(base);
       return base;
     case "working":
       Object.assign(b, { state: "working", sentence: "Sending 3 of 812 files", pending: 3, arriving: 1 });
@@ -261,6 +265,6 @@ function answer(backend: MockBackend, command: Command): Reply {
     case "doctor":
       return { type: "doctor", complete: true, lines: ["git 2.47.3", "git-annex 10.20261026", "keyring: Secret Service answers"] };
     default:
-      return done("Done.");
+      return answerPairing(snapshot, command) ?? done("Done.");
   }
 }

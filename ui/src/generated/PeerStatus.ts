@@ -31,6 +31,10 @@ online: boolean,
  */
 way?: string, 
 /**
+ * Since when it is online, or is not; absent when that was not seen.
+ */
+presenceSince?: string, 
+/**
  * Whether it was reached and has reached us since it was paired.
  */
 connected: boolean, 

@@ -9,6 +9,10 @@ export type SharedFolder = {
  */
 folder: string, 
 /**
+ * Its git-annex UUID there, once that is known.
+ */
+repository?: string, 
+/**
  * Whether they may only read it.
  */
 theyOnlyRead: boolean, 

@@ -129,6 +129,10 @@ pub struct PeerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub way: Option<String>,
+    /// Since when it is online, or is not; absent when that was not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub presence_since: Option<String>,
     /// Whether it was reached and has reached us since it was paired.
     pub connected: bool,
     /// Since when it is paired.
@@ -148,6 +152,10 @@ pub struct PeerStatus {
 pub struct SharedFolder {
     /// Where it is here.
     pub folder: String,
+    /// Its git-annex UUID there, once that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub repository: Option<String>,
     /// Whether they may only read it.
     pub they_only_read: bool,
     /// Whether we may only read it.

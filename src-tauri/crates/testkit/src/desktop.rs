@@ -1,6 +1,8 @@
 //! A desktop session without a screen: X server, session bus, window manager, keyring, notification daemon, and a panel
 //! with a tray. All of them are the real programs, in a home and on a bus of their own.
 
+mod buttons;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -142,7 +144,10 @@ impl Desktop {
         let mut process = match part {
             DesktopPart::WindowManager => self.spawn("openbox", &["--sm-disable"]),
             DesktopPart::Keyring => self.start_keyring(),
-            DesktopPart::Notifications => self.spawn("dunst", &[]),
+            DesktopPart::Notifications => {
+                buttons::write_menu(&self.sandbox);
+                self.spawn("dunst", &[])
+            }
             DesktopPart::Tray => {
                 write_panel_layout(&self.sandbox);
                 self.spawn("xfce4-panel", &["--disable-wm-check"])

@@ -120,6 +120,7 @@ mod tests {
             own: false,
             online: false,
             way: None,
+            presence_since: None,
             connected: false,
             since: String::new(),
             introduced_by: None,

@@ -224,7 +224,7 @@ impl Joining {
         Err(fault(
             Some(tributary_status::ProblemCode::PairingFailed),
             sentence,
-            "A code is good for ten minutes, while Tributary runs there. Of another account, say `--from ADDRESS`.",
+            "A code is good for ten minutes, while Tributary runs there. If it is shown by somebody else, name their account too.",
         ))
     }
 
@@ -261,7 +261,7 @@ impl Joining {
             (Some(folder), _) => folder.clone(),
             (None, Some(home)) => target::in_home(&home, &grant.name),
             (None, None) => {
-                let hint = "Say where: `trib join LINK FOLDER`.";
+                let hint = "Say in which folder it is to be.";
                 first.send(Err(fault(None, "There is no home folder to put it in.", hint))).ok();
                 return None;
             }

@@ -14,7 +14,7 @@ pub(crate) fn not_paired(error: PairingError) -> Failure {
         PairingError::Busy | PairingError::Vanished => "Say the same again.",
         PairingError::Declined => "Nothing was set up, here or there.",
         PairingError::TooLarge => "Remove places of the folder that are not used.",
-        _ => "The other side says `trib invite FOLDER` for a new one. Nothing was set up, here or there.",
+        _ => "Ask there for a new invitation. Nothing was set up, here or there.",
     };
     let sentence = error.to_string();
     Failure { code: Some(ProblemCode::PairingFailed), sentence: capital(&sentence), hint: hint.into() }
@@ -23,7 +23,7 @@ pub(crate) fn not_paired(error: PairingError) -> Failure {
 /// Why nothing could be said to the other computer.
 pub(crate) fn not_carried(error: CourierError) -> Failure {
     let hint = match error {
-        CourierError::Offline => "`trib status` says how the account is doing.",
+        CourierError::Offline => "It goes on by itself when the account is online again; then try once more.",
         CourierError::NotThere | CourierError::Silent => {
             "Let Tributary run there, with the account online, and try again."
         }
@@ -49,7 +49,7 @@ pub(crate) fn no_account() -> Failure {
     Failure {
         code: None,
         sentence: "Pairing needs an account that is online.".into(),
-        hint: "Say `trib xmpp login`; `trib status` says how the account is doing.".into(),
+        hint: "Set an account up, or wait until it is connected.".into(),
     }
 }
 

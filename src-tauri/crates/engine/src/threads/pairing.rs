@@ -7,6 +7,7 @@
 
 mod invitations;
 mod joins;
+mod presence;
 mod shown;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ use crate::state::peers::Peers;
 use crate::tunnel::Tunnels;
 use invitations::Invited;
 use joins::Joins;
+use presence::Presence;
 
 pub(crate) use invitations::new_id;
 pub(crate) use shown::person;
@@ -109,6 +111,7 @@ pub(crate) async fn run(mut thread: PairingThread, stop: CancellationToken) {
     let mut ways = thread.tunnels.presence_changes();
     let mut invited = Invited::default();
     let mut joins = Joins::default();
+    let mut presence = Presence::default();
     let mut packets: Option<mpsc::Receiver<Delivery>> = None;
     line.mark_changed();
     loop {
@@ -120,7 +123,10 @@ pub(crate) async fn run(mut thread: PairingThread, stop: CancellationToken) {
             _ => packets = None,
         }
         joins.say_listening(packets.is_some());
-        thread.show(&invited, &joins);
+        let there = thread.lines.now().map(|_| present.borrow_and_update().keys().copied().collect());
+        let known = thread.peers.all().iter().map(|peer| peer.tag).collect();
+        presence.look(&known, there.as_ref());
+        thread.show(&invited, &joins, &presence);
         let soon = invited.somebody_may_wait() || !joins.is_empty();
         let delivery = async {
             match packets.as_mut() {

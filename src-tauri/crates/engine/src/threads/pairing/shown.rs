@@ -6,16 +6,18 @@ use tributary_xmpp::pairing::{Card, InviterStage, Right};
 use super::PairingThread;
 use super::invitations::{Invite, Invited};
 use super::joins::Joins;
+use super::presence::Presence;
 use crate::state::peers::{Peer, Share};
 use crate::state::problems::moment;
 
 impl PairingThread {
     /// Puts it all up.
-    pub(super) fn show(&self, invited: &Invited, joins: &Joins) {
+    pub(super) fn show(&self, invited: &Invited, joins: &Joins, presence: &Presence) {
+        // Peers first: whoever sees that a pairing is over sees who came of it.
+        let peers = self.peers.all();
+        self.board.set_peers(peers.iter().map(|peer| self.peer(peer, &peers, presence)).collect());
         let inviting = invited.offers.iter().map(|offer| self.inviting(offer, invited.stage_of(offer)));
         self.board.set_pairings(inviting.chain(joins.shown()).collect());
-        let peers = self.peers.all();
-        self.board.set_peers(peers.iter().map(|peer| self.peer(peer, &peers)).collect());
     }
 
     fn inviting(&self, offer: &Invite, stage: InviterStage) -> PairingStatus {
@@ -46,10 +48,11 @@ impl PairingThread {
         }
     }
 
-    fn peer(&self, peer: &Peer, all: &[Peer]) -> PeerStatus {
+    fn peer(&self, peer: &Peer, all: &[Peer], presence: &Presence) -> PeerStatus {
         let shared = |share: &Share| {
             Some(SharedFolder {
                 folder: self.path_of(&share.ours)?.display().to_string(),
+                repository: share.theirs.as_ref().map(ToString::to_string),
                 they_only_read: share.they_may == Right::ReadOnly,
                 we_only_read: share.we_may == Right::ReadOnly,
             })
@@ -65,6 +68,7 @@ impl PairingThread {
             own: peer.is_own(),
             online: self.lines.present().borrow().contains_key(&peer.tag),
             way: self.tunnels.way_to(peer).map(|way| way.words().to_owned()),
+            presence_since: presence.since(peer.tag),
             connected: peer.is_connected(),
             since: moment(i64::try_from(peer.since).unwrap_or(i64::MAX)),
             introduced_by: introducer,
