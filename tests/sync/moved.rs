@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use tributary_testkit::snapshot;
+use tributary_testkit::{eventually, run, snapshot};
 
-use crate::scene::{Point, Scene};
+use crate::scene::{LIMIT, Point, Scene};
 
 /// How often: in which state the edits are noticed when the folder moves is chance.
 const ROUNDS: usize = 10;
@@ -34,4 +34,27 @@ fn files_edited_in_a_folder_that_is_moved() {
         scene.arrives(&snapshot(&scene.a.folder));
     }
     scene.settles();
+}
+
+#[test]
+fn a_file_that_was_gone_for_a_moment_is_known_under_its_new_name() {
+    let Some(scene) = Scene::set(Point::BareAndDirectory) else { return };
+    let git = |args: &[&str]| {
+        let mut git = scene.a.node.machine().command("git");
+        git.current_dir(&scene.a.folder).args(args);
+        run(git).ok().text()
+    };
+    scene.a.write("other", b"stays");
+    scene.a.write("report.txt", b"the report");
+    scene.arrives(&snapshot(&scene.a.folder));
+    // As when the two halves of a rename are seen far apart.
+    let away = scene.sandbox.join("away");
+    fs::rename(scene.a.folder.join("report.txt"), &away).expect("rename");
+    eventually(LIMIT, "its deletion is committed", || {
+        (git(&["ls-tree", "--name-only", "HEAD"]).trim() == "other").then_some(())
+    });
+    fs::rename(&away, scene.a.folder.join("report.md")).expect("rename");
+    scene.arrives(&snapshot(&scene.a.folder));
+    let pointer = git(&["show", "HEAD:report.md"]);
+    assert!(pointer.trim().ends_with(".txt"), "it was moved, and its key stays: {pointer}");
 }

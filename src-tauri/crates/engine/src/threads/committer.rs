@@ -43,6 +43,10 @@ const BUSY_PAUSE: Duration = Duration::from_secs(2);
 /// Pause before what could not be read or stored is tried again.
 const FAULT_PAUSE: Duration = Duration::from_secs(3);
 
+/// For so long a file that went is known again under a new name, after its deletion was committed: on a busy machine the
+/// two halves of a rename can be seen far apart.
+const RECOGNISED: Duration = Duration::from_secs(10);
+
 /// Most names that a problem or a status lists.
 const EXAMPLES: usize = 100;
 
@@ -70,6 +74,8 @@ struct Carried {
     gone: BTreeSet<TreePath>,
     /// What the gone files were, so that they are recognised under a new name.
     moved: HashMap<Identity, Moved>,
+    /// When that is forgotten: some time after the last of them was committed.
+    forgotten_at: Option<Instant>,
     held: bool,
     /// When deletions come, and whether some wait.
     storm: Storm,
@@ -82,7 +88,18 @@ struct Carried {
 impl Carried {
     /// Of how many files that went the new names may come yet. What is held was looked for already.
     fn may_be_moved(&self) -> usize {
-        if self.held { 0 } else { self.moved.len() }
+        if self.held || self.gone.is_empty() { 0 } else { self.moved.len() }
+    }
+
+    /// The gone files are known again for a while, when all of them are committed; else until they are.
+    fn recognise(&mut self, now: Instant) {
+        let some = self.gone.is_empty() && !self.moved.is_empty();
+        self.forgotten_at = some.then(|| now + RECOGNISED);
+    }
+
+    fn forget_moved(&mut self) {
+        self.moved = HashMap::new();
+        self.forgotten_at = None;
     }
 
     /// How the deletions of a batch are to be treated, when `more` waits.
@@ -126,12 +143,7 @@ pub(crate) async fn run(mut committer: Committer, stop: CancellationToken) {
             }
         }
         let over = carried.storm.over_at(Instant::now());
-        let over = async {
-            match over {
-                Some(over) => tokio::time::sleep_until(over.into()).await,
-                None => std::future::pending().await,
-            }
-        };
+        let forgotten = carried.forgotten_at;
         tokio::select! {
             () = stop.cancelled() => return,
             batch = committer.changes.next_batch(carried.may_be_moved()) => {
@@ -141,10 +153,19 @@ pub(crate) async fn run(mut committer: Committer, stop: CancellationToken) {
                     committer.desk.with(Desk::note_whole).await;
                 }
             }
-            () = over => committer.batch(vec![], false, &mut carried).await,
+            () = at(over) => committer.batch(vec![], false, &mut carried).await,
+            () = at(forgotten) => carried.forget_moved(),
             Some(answer) = committer.answers.recv() => committer.answer(answer, &mut carried).await,
             changed = committer.paused.changed() => if changed.is_err() { return },
         }
+    }
+}
+
+/// Ends at that moment.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -238,8 +259,8 @@ impl Committer {
         self.changes.undecided(!postponed.is_empty());
         carried.gone.extend(postponed);
         self.tell_held(held, carried);
-        if carried.gone.is_empty() {
-            carried.moved.clear();
+        if went || !carried.gone.is_empty() {
+            carried.recognise(Instant::now());
         }
         if to_apply {
             self.apply.versions();
@@ -258,7 +279,7 @@ impl Committer {
             HeldAnswer::Delete => self.batch(vec![], true, carried).await,
             HeldAnswer::Restore => {
                 let gone = std::mem::take(&mut carried.gone);
-                carried.moved.clear();
+                carried.forget_moved();
                 carried.held = false;
                 carried.storm.batch_ended(Instant::now(), false, false);
                 self.changes.undecided(false);
