@@ -11,7 +11,7 @@ use tributary_testkit::xmpp_servers::{Prosody, XmppServer};
 use tributary_testkit::{Process, Sandbox, eventually, free_port, need_all, run_within};
 
 use crate::member::{self, LIMIT, Member, git, text};
-use crate::{IN_BAND, Known, converged, knows_of_the_store, machine, pair};
+use crate::{IN_BAND, Known, converged, knows_of_the_store, machine, pair, sound};
 
 /// Whether the true bars count.
 fn full() -> bool {
@@ -84,7 +84,7 @@ fn a_push_of_much_is_not_much_slower_than_without_us_and_takes_no_more_memory() 
     }
     let (megabytes, bar) = if full() { (100, 0.30) } else { (12, 0.01) };
     let (sandbox, server) = (Sandbox::new(), member::server());
-    let members = two(&sandbox, &server, &[]);
+    let mut members = two(&sandbox, &server, &[]);
     let url =
         format!("xmpp::{}@{}/{}", member::USER, server.domain(), Known::of(&members[1], &server).repository);
     let on_anna = |args: &[&str]| {
@@ -142,7 +142,7 @@ fn a_push_of_much_is_not_much_slower_than_without_us_and_takes_no_more_memory() 
     assert!(grown.iter().all(|grown| *grown < 48 << 20), "{grown:?} bytes for {megabytes} MB");
     let tip = git(members[0].node.machine(), &history, &["rev-parse", "much"]);
     assert_eq!(members[1].git(&["rev-parse", "synced/much"]), tip);
-    members[1].git(&["fsck", "--strict", "--no-dangling"]);
+    sound(&mut members);
 }
 
 /// git's own server of everything in the sandbox, over plain TCP.

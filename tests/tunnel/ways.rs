@@ -5,7 +5,7 @@ use tributary_testkit::xmpp_servers::{Prosody, ProsodyOptions, XmppServer};
 use tributary_testkit::{Sandbox, eventually, free_port, need_all};
 
 use crate::member::{LIMIT, Member, PASSWORD, USER};
-use crate::{IN_BAND, converged, knows_of_the_store, machine, pair};
+use crate::{IN_BAND, converged, knows_of_the_store, machine, pair, sound};
 
 #[test]
 fn computers_that_reach_each_other_do_so_directly() {
@@ -64,7 +64,5 @@ fn goes(env: &[(&str, &str)], way: &str) {
     converged(&members);
     let held = std::fs::read(members[1].dir.join("much"));
     assert!(held.is_ok_and(|held| held == noise), "it came whole");
-    for member in &members {
-        member.git(&["fsck", "--strict", "--no-dangling"]);
-    }
+    sound(&mut members);
 }
