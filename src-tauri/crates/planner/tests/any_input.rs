@@ -110,7 +110,7 @@ fn end(task: Task, how: usize) -> Input {
         Task::Push(place, pushed) => {
             let result = match how {
                 0..4 => PushResult::Done { news: how.is_multiple_of(2) },
-                4..6 => PushResult::NeedsFetch { news: how % 2 == 0 },
+                4..6 => PushResult::NeedsFetch { news: how.is_multiple_of(2) },
                 _ => PushResult::Failed(failure),
             };
             Input::PushEnded { place, pushed, result }

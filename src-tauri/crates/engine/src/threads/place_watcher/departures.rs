@@ -48,12 +48,7 @@ impl Departures {
         let mut room = [MaybeUninit::uninit(); EVENTS];
         let mut events = inotify::Reader::new(inotify.get_ref(), &mut room);
         // Which one it was, the next look finds out.
-        loop {
-            match events.next() {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(_) => break,
-            }
-        }
+        while let Ok(_) | Err(Errno::INTR) = events.next() {}
         ready.clear_ready();
     }
 }
