@@ -8,3 +8,4 @@ mod bad_input;
 mod friends;
 mod own;
 mod party;
+mod three;

@@ -161,7 +161,7 @@ pub(crate) fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
 }
 
 /// Paths as text where they are UTF-8, else as `base64:` and their bytes.
-mod path_text {
+pub(crate) mod path_text {
     use std::ffi::OsString;
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     use std::path::{Path, PathBuf};
@@ -172,14 +172,14 @@ mod path_text {
 
     const MARK: &str = "base64:";
 
-    pub(super) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
         match path.to_str() {
             Some(text) if !text.starts_with(MARK) => to.serialize_str(text),
             _ => to.serialize_str(&format!("{MARK}{}", STANDARD.encode(path.as_os_str().as_bytes()))),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
         let text = String::deserialize(from)?;
         match text.strip_prefix(MARK) {
             None => Ok(text.into()),

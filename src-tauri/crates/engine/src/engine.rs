@@ -16,6 +16,7 @@ use crate::config::{Config, ConfigError, FolderConfig, Pause};
 use crate::engine_facts::{EngineFact, EngineFactSender};
 use crate::folder_facts::Ask;
 use crate::home::{Home, HomeError, HomeLock};
+use crate::pairing::joining::{self, Journal};
 use crate::roll::{self, Start, StartError};
 use crate::socket;
 use crate::state::board::Board;
@@ -53,6 +54,8 @@ pub struct Engine {
     pub(crate) pairing: mpsc::UnboundedSender<PairingAsk>,
     /// Who is paired.
     pub(crate) peers: Peers,
+    /// Tries to join that are not settled.
+    pub(crate) joins: Journal,
     /// This device's secrets.
     pub(crate) device: OwnDevice,
     /// The account's session, while it is online.
@@ -176,6 +179,7 @@ impl Engine {
         tasks.spawn(notices::run(thread, stop.clone()));
         let network = NetworkWatcher { account: account.clone(), folders: folders.clone() };
         tasks.spawn(network_watcher::run(network, stop.clone()));
+        let joins = Journal::load(home.joins_file());
         let engine = Arc::new(Self {
             home,
             config: Mutex::new(config.clone()),
@@ -186,6 +190,7 @@ impl Engine {
             facts,
             pairing,
             peers,
+            joins,
             device,
             lines,
             watched: Mutex::default(),
@@ -196,6 +201,7 @@ impl Engine {
         });
         tasks.spawn(engine.clone().listen(told, proofs));
         commands::account::connect_kept(&engine, &config);
+        joining::take_up(&engine);
         for folder in &config.folders {
             engine.watch_over(folder.clone());
         }

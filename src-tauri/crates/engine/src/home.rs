@@ -96,6 +96,12 @@ impl Home {
         self.config.join("peers.json")
     }
 
+    /// The tries to join a folder that are not settled (0600).
+    #[must_use]
+    pub fn joins_file(&self) -> PathBuf {
+        self.config.join("joining.json")
+    }
+
     /// What the program remembers and may lose: hint counters, window places.
     #[must_use]
     pub fn state_dir(&self) -> &Path {

@@ -53,6 +53,10 @@ pub const CODE_LIFE: Seconds = 10 * 60;
 pub const PATIENCE: Seconds = 60;
 /// How long it waits where a person decides on the other side, in seconds.
 pub const PERSON_PATIENCE: Seconds = 3600;
+/// How often a joiner that waits for a person says that it still does, in seconds.
+pub const STILL_EVERY: Seconds = 10;
+/// How long an inviter takes a joiner for present that has not said so, in seconds.
+pub(crate) const STILL_PATIENCE: Seconds = 120;
 /// What a joiner's clock may be off by, in seconds, before it calls a link expired by itself.
 const CLOCK_SLACK: Seconds = 2 * 24 * 3600;
 
@@ -60,8 +64,8 @@ const CLOCK_SLACK: Seconds = 2 * 24 * 3600;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u32);
 
-/// The first slot that is a link's.
-pub(crate) const FIRST_LINK_SLOT: u32 = 1000;
+/// The first slot that is a link's; codes have those below.
+pub const FIRST_LINK_SLOT: u32 = 1000;
 
 /// Why a pairing did not come to be. Nothing was kept on this side; the other hears of it when it can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]

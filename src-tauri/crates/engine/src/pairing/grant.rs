@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tributary_formats::logs::uuid_log::UuidLog;
 use tributary_formats::uuid::RepoUuid;
 use tributary_xmpp::account::BareJid;
 use tributary_xmpp::device::DeviceKeys;
@@ -34,10 +35,15 @@ impl Granting<'_> {
     pub(crate) async fn to(self, card: &Card) -> Grant {
         let repositories = self.folder.repositories.clone();
         let read = tokio::task::spawn_blocking(move || {
-            repositories.with(|repo| Places::default().read(repo).map(|(_, rows)| rows))
+            repositories.with(|repo| {
+                let log = repo.annex_branch().read(b"uuid.log").unwrap_or_default();
+                let known: Vec<RepoUuid> =
+                    UuidLog::parse(&log).iter().map(|(uuid, _)| uuid.clone()).collect();
+                Places::default().read(repo).map(|(_, rows)| (rows, known))
+            })
         });
-        let rows = match read.await.expect("reading places does not panic") {
-            Ok(Ok(rows)) => rows,
+        let (rows, known) = match read.await.expect("reading places does not panic") {
+            Ok(Ok(read)) => read,
             // Without places the folder can still be joined where the other side knows one.
             Ok(Err(_)) | Err(_) => Default::default(),
         };
@@ -69,7 +75,7 @@ impl Granting<'_> {
             name: self.name.clone(),
             right: self.right,
             hint_key: Zeroizing::new(*self.hint_key.expose()),
-            set_up: Zeroizing::new(SetUp::of(&rows).encode()),
+            set_up: Zeroizing::new(SetUp::of(&rows, known).encode()),
             letter: introduce(card),
             introductions,
         }

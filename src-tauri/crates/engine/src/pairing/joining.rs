@@ -1,12 +1,17 @@
 //! A try to join: from the link or code that a person gave to the folder that is here.
 //!
 //! The folder is fetched before this side says yes, and is synced from the moment on in which the inviter heard that; so
-//! whatever fails before leaves nothing on either side. What a crash leaves is a folder that the next try finds and goes
-//! on with.
+//! whatever fails before leaves nothing on either side. What a crash leaves is in the journal, and is settled at the next
+//! start.
 
 mod folder;
+mod journal;
+mod unheard;
 
-use std::path::PathBuf;
+pub(crate) use journal::Journal;
+pub(crate) use unheard::take_up;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,14 +36,16 @@ use crate::state::line::Line;
 use crate::state::peers::{Peer, Share};
 use crate::threads::committer::chain;
 use crate::threads::pairing::{Answer, JoinSeen, PairingAsk, new_id, person};
-use folder::Fetched;
+use folder::{Fetched, Terms, Usable};
+use journal::Entry;
+use unheard::Became;
 
 /// How often an account is asked who shows a code, and for how long.
 const KNOCKING: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(20));
 /// How often the own yes is said when nobody answers it.
 const YESES: usize = 4;
-/// How often a try looks at the time.
-const TICK: Duration = Duration::from_secs(5);
+/// How often the inviter is told that we are still there, while a person decides.
+const STILL: Duration = Duration::from_secs(tributary_xmpp::pairing::STILL_EVERY);
 
 /// What a person gave.
 #[derive(Clone)]
@@ -81,6 +88,27 @@ struct Agreed {
 struct Before {
     peers: Vec<(DeviceId, Option<Peer>)>,
     keys: Vec<HintKey>,
+}
+
+/// Why a yes was not heard.
+enum Unheard {
+    /// The inviter will not.
+    Refused(Failure),
+    /// Nobody answered, or an answer was lost.
+    Lost(Failure),
+}
+
+impl Unheard {
+    fn of(why: PairingError) -> Self {
+        let failure = message::not_paired(why);
+        match why {
+            // Who was started anew meanwhile has forgotten where it was, and not whom it let in.
+            PairingError::Vanished | PairingError::Untrustworthy | PairingError::Unknown => {
+                Self::Lost(failure)
+            }
+            _ => Self::Refused(failure),
+        }
+    }
 }
 
 impl Given {
@@ -195,9 +223,12 @@ impl Joining {
             }
         }
         loop {
-            let event = match tokio::time::timeout(TICK, self.packets.1.recv()).await {
+            let event = match tokio::time::timeout(STILL, self.packets.1.recv()).await {
                 Ok(Some(delivery)) => take(joiner, delivery),
-                Ok(None) | Err(_) => joiner.tick(now()),
+                Ok(None) | Err(_) => match still(&self.line, joiner).await {
+                    Some(gone) => Some(gone),
+                    None => joiner.tick(now()),
+                },
             };
             if let Some(offered) = self.heard(event)? {
                 return Ok(offered);
@@ -296,11 +327,16 @@ impl Joining {
     async fn asked(&mut self, joiner: &mut Joiner, answers: &mut mpsc::Receiver<Answer>) -> Option<Answer> {
         let patience = Duration::from_secs(tributary_xmpp::pairing::PERSON_PATIENCE);
         let gives_up = Instant::now() + patience;
+        let mut pulse = tokio::time::interval_at(Instant::now() + STILL, STILL);
+        pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 answer = answers.recv() => return answer,
                 () = self.cancel.cancelled() => return None,
                 () = tokio::time::sleep_until(gives_up) => return None,
+                _ = pulse.tick() => if still(&self.line, joiner).await.is_some() {
+                    return None;
+                },
                 Some(delivery) = self.packets.1.recv() => {
                     if let Some(JoinerEvent::Ended(_)) = take(joiner, delivery) {
                         return None;
@@ -322,19 +358,26 @@ impl Joining {
         self.stage(PairingStage::SettingUp, sentence);
         let set_up = SetUp::decode(&grant.set_up).unwrap_or_default();
         let places = folder::usable(set_up, agreed.local_places);
-        let fetched = folder::fetch(&self.engine, &agreed.folder, &grant, &places).await?;
-        let kept = self.keep(&card, &grant, &fetched).await;
+        let mut entry = Entry::begin(&self.status.id, &agreed.folder);
+        self.write_down(&entry)?;
+        let terms = Terms::from(&grant);
+        let fetched = self.fetch(joiner, &agreed.folder, &terms, &places).await;
+        let fetched = fetched.inspect_err(|_| self.engine.joins.settled(&entry.id))?;
+        entry.folder.clone_from(&fetched.path);
+        let kept = self.keep(&card, &grant, &fetched, &places, &mut entry).await;
         let heard = match kept {
-            Ok(()) => self.say_yes(joiner).await,
+            Ok(()) => self.be_heard(joiner, &card, &mut entry).await,
             Err(failure) => Err(failure),
         };
         if let Err(failure) = heard {
             self.forget(&fetched).await;
             fetched.take_back();
+            self.engine.joins.settled(&entry.id);
             return Err(failure);
         }
         folder::start(&self.engine, &fetched).await?;
-        let missing = folder::add_places(&self.engine, &fetched, &grant, places).await;
+        let missing = folder::add_places(&self.engine, &fetched, &terms, places).await;
+        self.engine.joins.settled(&entry.id);
         let from = person(&card);
         let mut sentence =
             format!("{} of {} ({}) is at {}.", grant.name, from.name, from.account, fetched.path.display());
@@ -344,15 +387,45 @@ impl Joining {
         Ok(Reply::Done { sentence })
     }
 
+    /// Gets the folder. The inviter hears meanwhile that we are still there.
+    async fn fetch(
+        &self,
+        joiner: &Joiner,
+        path: &Path,
+        terms: &Terms,
+        places: &Usable,
+    ) -> Result<Fetched, Failure> {
+        let still = async {
+            loop {
+                tokio::time::sleep(STILL).await;
+                if let Some(packet) = joiner.still_waits() {
+                    // What is wrong with it shows when the yes is said.
+                    self.line.courier.send(joiner.inviter(), packet).await.ok();
+                }
+            }
+        };
+        tokio::select! {
+            fetched = folder::fetch(&self.engine, path, terms, places) => fetched,
+            () = still => unreachable!("it goes on until the folder is there"),
+        }
+    }
+
+    fn write_down(&self, entry: &Entry) -> Result<(), Failure> {
+        self.engine.joins.put(entry).map_err(|error| {
+            let sentence = format!("What is set up cannot be written down: {error}.");
+            fault(None, sentence, "Make room on the disk and try again. Nothing was set up, here or there.")
+        })
+    }
+
     /// Keeps the inviter, and those for whom it vouches, with the folder's key.
-    async fn keep(&mut self, card: &Card, grant: &Grant, fetched: &Fetched) -> Result<(), Failure> {
-        let key = HintKey::from_bytes(*grant.hint_key);
-        let sealed = self.engine.device.change(|secrets| {
-            let before = secrets.opening(&fetched.ours).to_vec();
-            secrets.seal_with(&fetched.ours, key);
-            before
-        });
-        self.before.keys = sealed.await.map_err(|error| message::no_secrets(&error))?;
+    async fn keep(
+        &mut self,
+        card: &Card,
+        grant: &Grant,
+        fetched: &Fetched,
+        places: &Usable,
+        entry: &mut Entry,
+    ) -> Result<(), Failure> {
         let share = Share {
             ours: fetched.ours.clone(),
             theirs: Some(grant.repository.clone()),
@@ -364,6 +437,29 @@ impl Joining {
         let vouched = introduced(grant, card, &self.own, &fetched.ours, &account, now());
         // Whom a person paired here is known better than by hearsay.
         peers.extend(vouched.into_iter().filter(|peer| self.engine.peers.get(peer.id()).is_none()));
+        let is_new = |peer: &&Peer| self.engine.peers.get(peer.id()).is_none();
+        let known_keys = self.engine.device.now().map_or(0, |secrets| secrets.opening(&fetched.ours).len());
+        entry.agreed = Some(journal::Agreed {
+            ours: fetched.ours.clone(),
+            theirs: grant.repository.clone(),
+            name: grant.name.clone(),
+            inviter_name: card.name.clone(),
+            inviter: card.keys.id().to_string(),
+            read_only: grant.right == Right::ReadOnly,
+            new_peers: peers.iter().filter(is_new).map(|peer| peer.id().to_string()).collect(),
+            new_key: known_keys == 0,
+            from: fetched.from.clone(),
+            set_up: places.to_keep(),
+            said_yes: false,
+        });
+        self.write_down(entry)?;
+        let key = HintKey::from_bytes(*grant.hint_key);
+        let sealed = self.engine.device.change(|secrets| {
+            let before = secrets.opening(&fetched.ours).to_vec();
+            secrets.seal_with(&fetched.ours, key);
+            before
+        });
+        self.before.keys = sealed.await.map_err(|error| message::no_secrets(&error))?;
         for peer in peers {
             self.before.peers.push((peer.id(), self.engine.peers.get(peer.id())));
             self.engine.peers.admit(peer).map_err(|error| {
@@ -393,17 +489,42 @@ impl Joining {
         }
     }
 
+    /// Says yes, until it is clear that it was heard, or not.
+    async fn be_heard(&mut self, joiner: &mut Joiner, card: &Card, entry: &mut Entry) -> Result<(), Failure> {
+        if let Some(agreed) = &mut entry.agreed {
+            agreed.said_yes = true;
+        }
+        self.write_down(entry)?;
+        let failure = match self.say_yes(joiner).await {
+            Ok(_) => return Ok(()),
+            Err(Unheard::Refused(failure)) => return Err(failure),
+            Err(Unheard::Lost(failure)) => failure,
+        };
+        // It may have been heard and not answered: then we are paired there.
+        let name = &card.name;
+        self.stage(
+            PairingStage::AsksThem,
+            format!("{name} was lost before it confirmed. It goes on when {name} is back."),
+        );
+        match unheard::found_out(&self.engine, card.keys.id(), &self.cancel).await {
+            Became::Paired => Ok(()),
+            Became::Nothing => Err(failure),
+            // The journal has it, and what was kept stays until it is known.
+            Became::Unknown => std::future::pending().await,
+        }
+    }
+
     /// Says yes until it was heard.
-    async fn say_yes(&mut self, joiner: &mut Joiner) -> Result<Box<Paired>, Failure> {
+    async fn say_yes(&mut self, joiner: &mut Joiner) -> Result<Box<Paired>, Unheard> {
         let inviter = joiner.inviter().clone();
         let (mut packet, mut event) = joiner.answer(true, now());
         for _ in 0..YESES {
             if let Some(event) = event.take() {
                 return match event {
                     JoinerEvent::Joined(paired) => Ok(paired),
-                    JoinerEvent::Ended(why) => Err(message::not_paired(why)),
+                    JoinerEvent::Ended(why) => Err(Unheard::of(why)),
                     JoinerEvent::Meets(_) | JoinerEvent::Offered(..) => {
-                        Err(message::not_paired(PairingError::Untrustworthy))
+                        Err(Unheard::of(PairingError::Untrustworthy))
                     }
                 };
             }
@@ -426,8 +547,8 @@ impl Joining {
         }
         match event {
             Some(JoinerEvent::Joined(paired)) => Ok(paired),
-            Some(JoinerEvent::Ended(why)) => Err(message::not_paired(why)),
-            _ => Err(message::not_paired(PairingError::Vanished)),
+            Some(JoinerEvent::Ended(why)) => Err(Unheard::of(why)),
+            _ => Err(Unheard::of(PairingError::Vanished)),
         }
     }
 
@@ -475,6 +596,18 @@ impl Joining {
             over: self.over.clone(),
         };
         self.engine.pairing.send(PairingAsk::Joining(Box::new(seen), listens)).ok();
+    }
+}
+
+/// Tells the inviter that we are still there. Gives the end, when it is not, or does not wait for us.
+async fn still(line: &Line, joiner: &mut Joiner) -> Option<JoinerEvent> {
+    let packet = joiner.still_waits()?;
+    let inviter = joiner.inviter().clone();
+    match line.courier.send(&inviter, packet).await {
+        Ok(answer) => joiner.still_awaited(Some(answer)),
+        Err(CourierError::NotThere) => joiner.still_awaited(None),
+        // We ourselves may be away for a moment, or the way may be slow.
+        Err(CourierError::Silent | CourierError::Offline) => None,
     }
 }
 

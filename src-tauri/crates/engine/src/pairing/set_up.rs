@@ -15,6 +15,8 @@ use crate::state::places::{PlaceRow, Reach};
 
 /// Most places that are taken.
 const MAX_PLACES: usize = 32;
+/// Most repositories that a folder is recognised by.
+const MAX_KNOWN: usize = 128;
 /// Longest address, path or parameter, bytes.
 const MAX_TEXT: usize = 2048;
 /// Most parameters of a place.
@@ -30,6 +32,9 @@ const KEPT_BACK: [&str; 9] =
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SetUp {
     places: Vec<SharedPlace>,
+    /// Repositories of the folder, by which a copy of it is recognised that has not heard of the inviter's.
+    #[serde(default)]
+    known: Vec<RepoUuid>,
 }
 
 /// A place.
@@ -42,6 +47,9 @@ pub(crate) enum SharedPlace {
         name: String,
         /// A URL, or a path on this machine.
         url: String,
+        /// Whether the inviter only reads there.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        read_only: bool,
     },
     /// A special remote.
     Special {
@@ -57,13 +65,22 @@ pub(crate) enum SharedPlace {
         /// Where it is, when it is a folder of the inviter's machine.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         directory: Option<String>,
+        /// Whether the inviter only reads there.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        read_only: bool,
     },
 }
 
 impl SetUp {
-    /// The set-up of a folder with these places.
-    pub(crate) fn of(rows: &[PlaceRow]) -> Self {
-        Self { places: rows.iter().filter_map(SharedPlace::of).take(MAX_PLACES).collect() }
+    /// The set-up of a folder with these places, of which these repositories are known.
+    pub(crate) fn of(rows: &[PlaceRow], known: Vec<RepoUuid>) -> Self {
+        let places = rows.iter().filter_map(SharedPlace::of).take(MAX_PLACES).collect();
+        Self { places, known: known.into_iter().take(MAX_KNOWN).collect() }
+    }
+
+    /// These places.
+    pub(crate) fn keeping(places: Vec<SharedPlace>, known: Vec<RepoUuid>) -> Self {
+        Self { places, known }
     }
 
     /// As bytes that the carrier takes.
@@ -93,14 +110,25 @@ impl SetUp {
             .filter(SharedPlace::is_harmless)
             .collect();
         let mut names = std::collections::BTreeSet::new();
+        let known = match sent.remove("known") {
+            Some(serde_json::Value::Array(known)) => known,
+            _ => vec![],
+        };
+        let known = known.into_iter().take(MAX_KNOWN).filter_map(|uuid| serde_json::from_value(uuid).ok());
         Some(Self {
             places: places.into_iter().filter(|place| names.insert(place.name().to_owned())).collect(),
+            known: known.collect(),
         })
     }
 
     /// The places, to be used.
     pub(crate) fn into_places(self) -> Vec<SharedPlace> {
         self.places
+    }
+
+    /// Repositories of the folder.
+    pub(crate) fn known(&self) -> &[RepoUuid] {
+        &self.known
     }
 
     /// The places.
@@ -112,7 +140,7 @@ impl SetUp {
 impl SharedPlace {
     fn of(row: &PlaceRow) -> Option<Self> {
         let place = match &row.reach {
-            Reach::Git(_) => Self::Git { name: row.name.clone(), url: row.url() },
+            Reach::Git(_) => Self::Git { name: row.name.clone(), url: row.url(), read_only: row.read_only },
             Reach::Special { config, directory } => Self::Special {
                 name: row.name.clone(),
                 uuid: row.uuid.clone()?,
@@ -126,6 +154,7 @@ impl SharedPlace {
                     Some(directory) => Some(directory.to_str()?.to_owned()),
                     None => None,
                 },
+                read_only: row.read_only,
             },
         };
         // What the other side would leave out is not sent.
@@ -136,6 +165,13 @@ impl SharedPlace {
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Git { name, .. } | Self::Special { name, .. } => name,
+        }
+    }
+
+    /// Whether whoever offers it only reads there; so who joins by that does not do more.
+    pub(crate) fn is_read_only(&self) -> bool {
+        match self {
+            Self::Git { read_only, .. } | Self::Special { read_only, .. } => *read_only,
         }
     }
 
@@ -214,7 +250,7 @@ mod tests {
     use super::*;
 
     fn git(name: &str, url: &str) -> SharedPlace {
-        SharedPlace::Git { name: name.into(), url: url.into() }
+        SharedPlace::Git { name: name.into(), url: url.into(), read_only: false }
     }
 
     fn store(parameters: &[(&str, &str)], directory: Option<&str>) -> SharedPlace {
@@ -224,6 +260,7 @@ mod tests {
             of_type: "directory".into(),
             parameters: parameters.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
             directory: directory.map(Into::into),
+            read_only: false,
         }
     }
 
@@ -235,10 +272,13 @@ mod tests {
             git("drive", "/media/T7/trip.git"),
             store(&[("encryption", "none")], Some("/media/T7/store")),
         ];
-        let set_up = SetUp { places };
+        let read = SharedPlace::Git { name: "read".into(), url: "/x.git".into(), read_only: true };
+        let places = places.into_iter().chain([read]).collect();
+        let known = vec![RepoUuid::parse("one").unwrap(), RepoUuid::parse("two").unwrap()];
+        let set_up = SetUp { places, known };
         assert_eq!(SetUp::decode(&set_up.clone().encode()), Some(set_up.clone()));
         let local: Vec<_> = set_up.places().iter().map(|place| place.shown().local).collect();
-        assert_eq!(local, [false, false, true, true], "a person is asked about those of this machine");
+        assert_eq!(local, [false, false, true, true, true], "a person is asked about those of this machine");
     }
 
     #[test]
@@ -266,7 +306,7 @@ mod tests {
             store(&[], Some("/media/../etc")),
         ];
         for place in hostile {
-            let text = serde_json::to_vec(&SetUp { places: vec![place.clone()] }).unwrap();
+            let text = serde_json::to_vec(&SetUp { places: vec![place.clone()], known: vec![] }).unwrap();
             assert_eq!(SetUp::decode(&text), Some(SetUp::default()), "{place:?}");
         }
     }
@@ -275,10 +315,12 @@ mod tests {
     fn what_a_newer_version_says_is_passed_over_and_nonsense_is_refused() {
         let text = br#"{"places":[{"kind":"cloud","name":"x"},{"kind":"git","name":"hub","url":"/hub.git"}],"more":1}"#;
         assert_eq!(SetUp::decode(text).unwrap().places(), [git("hub", "/hub.git")]);
+        let odd = br#"{"known":["one",7,"../x y"]}"#;
+        assert_eq!(SetUp::decode(odd).unwrap().known(), [RepoUuid::parse("one").unwrap()]);
         for nonsense in [&b""[..], b"[]", b"{\"places\":7}", b"\xff"] {
             assert_eq!(SetUp::decode(nonsense), None, "{nonsense:?}");
         }
-        let twice = SetUp { places: vec![git("hub", "/a"), git("hub", "/b")] };
+        let twice = SetUp { places: vec![git("hub", "/a"), git("hub", "/b")], known: vec![] };
         assert_eq!(
             SetUp::decode(&twice.encode()).unwrap().places(),
             [git("hub", "/a")],
@@ -290,7 +332,7 @@ mod tests {
     fn it_fits_however_many_there_are() {
         let long = format!("/{}", "x".repeat(MAX_TEXT - 1));
         let places = (0..MAX_PLACES).map(|n| git(&format!("hub{n}"), &long)).collect();
-        let sent = SetUp { places }.encode();
+        let sent = SetUp { places, known: vec![] }.encode();
         assert!(sent.len() <= MAX_SET_UP && !SetUp::decode(&sent).unwrap().places().is_empty());
     }
 }

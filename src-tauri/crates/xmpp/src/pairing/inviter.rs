@@ -11,7 +11,7 @@ use super::grant::Grant;
 use super::handshake::{Between, Handshake, Sealing};
 use super::packet::{Refusal, Step};
 use super::secret::{self, Agreement, PreShared};
-use super::{Code, Link, PATIENCE, PERSON_PATIENCE, Paired, PairingError, Seconds, Slot};
+use super::{Code, Link, PATIENCE, Paired, PairingError, STILL_PATIENCE, Seconds, Slot};
 use crate::account::FullJid;
 use crate::device::{DeviceKeys, PublicKeys};
 
@@ -144,7 +144,8 @@ impl Inviter {
             Step::Refused(Refusal::Cancelled) if self.joiner() == Some(from) => {
                 (Step::Noted, self.interrupted(PairingError::Cancelled))
             }
-            Step::Knock | Step::Here | Step::Card(_) | Step::Noted | Step::Refused(_) => out_of_turn(),
+            Step::Noted => self.still_waits(from, now),
+            Step::Knock | Step::Here | Step::Card(_) | Step::Refused(_) => out_of_turn(),
         };
         (reply, told.or(event))
     }
@@ -168,7 +169,7 @@ impl Inviter {
         let sealed = seal_grant(sealing, &grant)?;
         self.granted = Some(grant);
         if let State::Asking { joiner, card, sealing, .. } = std::mem::replace(&mut self.state, State::Open) {
-            self.state = State::Granted { joiner, card, sealing, until: now + PERSON_PATIENCE };
+            self.state = State::Granted { joiner, card, sealing, until: now + STILL_PATIENCE };
         }
         Ok(Some((joiner, Step::Sealed(sealed))))
     }
@@ -280,7 +281,7 @@ impl Inviter {
             return (Step::Refused(Refusal::Used), None);
         }
         self.bound = Some(card.keys);
-        let (joiner, until) = (from.clone(), now + PERSON_PATIENCE);
+        let (joiner, until) = (from.clone(), now + STILL_PATIENCE);
         let granted = self.granted.as_ref().map(|grant| seal_grant(&mut sealing, grant));
         let (card, sealing) = (Box::new(card), Box::new(sealing));
         // Who was let in before it was interrupted is not asked about again.
@@ -317,6 +318,17 @@ impl Inviter {
             _ => (),
         }
         out_of_turn()
+    }
+
+    /// The joiner says that it still waits. Who is not waited for hears that: this program may have been started anew.
+    fn still_waits(&mut self, from: &FullJid, now: Seconds) -> Outcome {
+        match &mut self.state {
+            State::Asking { joiner, until, .. } | State::Granted { joiner, until, .. } if joiner == from => {
+                *until = now + STILL_PATIENCE;
+                (Step::Noted, None)
+            }
+            _ => out_of_turn(),
+        }
     }
 
     /// A try ended. A code that was hailed for is spent; a link waits for its device to try again.

@@ -165,6 +165,28 @@ impl Joiner {
         }
     }
 
+    /// What to send every [`STILL_EVERY`](super::STILL_EVERY) seconds while a person decides, here or there: that this
+    /// side still waits. The answer goes to [`still_awaited`](Self::still_awaited).
+    pub fn still_waits(&self) -> Option<Packet> {
+        match &self.state {
+            State::Waiting { .. } | State::Offered { .. } => Some(self.packet(Step::Noted)),
+            _ => None,
+        }
+    }
+
+    /// What the inviter says to that; `None` when it is not there at all. Who does not know of it any more has been
+    /// started anew, or gave up.
+    pub fn still_awaited(&mut self, answer: Option<Packet>) -> Option<JoinerEvent> {
+        if !matches!(self.state, State::Waiting { .. } | State::Offered { .. }) {
+            return None;
+        }
+        match answer.map(|packet| packet.step) {
+            Some(Step::Noted) => None,
+            Some(Step::Refused(refusal @ (Refusal::Expired | Refusal::Cancelled))) => self.refused(refusal).1,
+            _ => self.over(PairingError::Vanished).1,
+        }
+    }
+
     /// The person stops. Gives what to send.
     pub fn cancel(&mut self) -> Option<Packet> {
         if matches!(self.state, State::Done | State::Over(_)) {

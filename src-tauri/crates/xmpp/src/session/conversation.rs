@@ -4,7 +4,7 @@
 //! fresh session the other devices' states are fetched and the own one compared, so nothing depends on a push
 //! having arrived. Source: this crate's README, "A session".
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -81,6 +81,8 @@ pub(crate) struct Conversation {
     own: DeviceTag,
     devices: Devices,
     friends: Friends,
+    /// Devices of contacts that are no friends' and may become that: a server says only once that they are there.
+    onlookers: BTreeMap<FullJid, DeviceTag>,
     /// Accounts that asked for our presence and may become friends'.
     asked: BTreeSet<BareJid>,
     requests: Requests,
@@ -114,6 +116,7 @@ impl Conversation {
             own,
             devices: Devices::default(),
             friends: Friends::default(),
+            onlookers: BTreeMap::new(),
             asked: BTreeSet::new(),
             requests: Requests::new(reply),
             outbox: Outbox::new(now),
@@ -139,6 +142,7 @@ impl Conversation {
         self.socks5.session_lost();
         self.requests.clear();
         self.outbox.fresh_session();
+        self.onlookers.clear();
         for (jid, device) in self.devices.all_left() {
             self.tell(SessionEvent::PeerPresence { jid, device, online: false });
         }
@@ -342,28 +346,32 @@ impl Conversation {
     fn presence(&mut self, presence: &Presence, now: Now) {
         if let Some(gone) = presence::left(presence) {
             self.streams.peer_gone(&gone);
+            self.onlookers.remove(&gone);
         }
         self.desk.presence(presence);
         self.subscription(presence, now);
         match self.seen(presence) {
-            Some(Seen::Here(jid, device)) => {
-                if device != self.own
-                    && self.devices.learn_present(device, |known| self.friends.account(known).is_some())
-                {
-                    self.greet();
-                    self.fetch(device, now);
-                }
-                if self.devices.came(jid.clone(), device) {
-                    self.bring(&jid, now);
-                    self.tell(SessionEvent::PeerPresence { jid, device, online: true });
-                }
-            }
+            Some(Seen::Here(jid, device)) => self.here(jid, device, now),
             Some(Seen::Gone(jid)) => {
                 if let Some(device) = self.devices.left(&jid) {
                     self.tell(SessionEvent::PeerPresence { jid, device, online: false });
                 }
             }
-            None => (),
+            None => self.look_on(presence),
+        }
+    }
+
+    /// A device of ours or a friend's is there.
+    fn here(&mut self, jid: FullJid, device: DeviceTag, now: Now) {
+        if device != self.own
+            && self.devices.learn_present(device, |known| self.friends.account(known).is_some())
+        {
+            self.greet();
+            self.fetch(device, now);
+        }
+        if self.devices.came(jid.clone(), device) {
+            self.bring(&jid, now);
+            self.tell(SessionEvent::PeerPresence { jid, device, online: true });
         }
     }
 

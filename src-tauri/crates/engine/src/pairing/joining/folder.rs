@@ -20,6 +20,22 @@ use crate::threads::committer::chain;
 /// How long the first exchange with the inviter is waited for before its special remotes are left out.
 const FIRST_EXCHANGE: Duration = Duration::from_secs(60);
 
+/// What of a grant says which folder it is.
+pub(super) struct Terms {
+    /// The inviter's repository.
+    pub(super) repository: RepoUuid,
+    /// What the folder is called.
+    pub(super) name: String,
+    /// What we may do.
+    pub(super) right: Right,
+}
+
+impl From<&Grant> for Terms {
+    fn from(grant: &Grant) -> Self {
+        Self { repository: grant.repository.clone(), name: grant.name.clone(), right: grant.right }
+    }
+}
+
 /// The folder, before it is synced by this pairing.
 pub(super) struct Fetched {
     pub(super) path: PathBuf,
@@ -27,22 +43,25 @@ pub(super) struct Fetched {
     pub(super) ours: RepoUuid,
     /// Whether this try made it, so that it goes with the try when that fails.
     pub(super) made: bool,
-    existed: bool,
+    pub(super) existed: bool,
     /// The place that it came from.
-    from: Option<String>,
+    pub(super) from: Option<String>,
 }
 
 /// The places that came with an offer, as far as they can be used here, and the names of the others.
 pub(super) struct Usable {
     places: Vec<SharedPlace>,
+    /// The repositories by which the folder is recognised.
+    known: Vec<RepoUuid>,
     left_out: Vec<String>,
 }
 
 /// Which places can be used. Folders of this machine need the person's yes, and have to be there.
 pub(super) fn usable(set_up: SetUp, local_places: bool) -> Usable {
     let usable = |place: &SharedPlace| place.local_path().is_none_or(|path| local_places && path.is_dir());
+    let known = set_up.known().to_vec();
     let (places, others): (Vec<_>, Vec<_>) = set_up.into_places().into_iter().partition(usable);
-    Usable { places, left_out: others.iter().map(|place| place.name().to_owned()).collect() }
+    Usable { places, known, left_out: others.iter().map(|place| place.name().to_owned()).collect() }
 }
 
 /// Gets the folder: what is there already when it is the same one, else from the first place that has it, else an empty
@@ -50,28 +69,30 @@ pub(super) fn usable(set_up: SetUp, local_places: bool) -> Usable {
 pub(super) async fn fetch(
     engine: &Arc<Engine>,
     path: &Path,
-    grant: &Grant,
+    grant: &Terms,
     usable: &Usable,
 ) -> Result<Fetched, Failure> {
     let existed = path.exists();
     let empty = !existed || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     if !empty {
-        let ours = same_folder(path, grant).await?;
+        let ours = same_folder(path, grant, &usable.known).await?;
         return Ok(Fetched { path: path.into(), ours, made: false, existed, from: None });
     }
     for place in &usable.places {
-        let SharedPlace::Git { name, url } = place else { continue };
+        let SharedPlace::Git { name, url, read_only } = place else { continue };
         match folders::fetch(engine, url, path, name.clone(), None).await {
             Ok(()) => {
                 let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
                 let fetched = Fetched {
-                    ours: same_folder(&path, grant).await.inspect_err(|_| take_back(&path, existed))?,
+                    ours: same_folder(&path, grant, &usable.known)
+                        .await
+                        .inspect_err(|_| take_back(&path, existed))?,
                     path,
                     made: true,
                     existed,
                     from: Some(name.clone()),
                 };
-                if grant.right == Right::ReadOnly {
+                if grant.right == Right::ReadOnly || *read_only {
                     only_read(&fetched.path, vec![name.clone()])
                         .await
                         .inspect_err(|_| fetched.take_back())?;
@@ -90,13 +111,16 @@ pub(super) async fn fetch(
     Ok(Fetched { path, ours, made: true, existed, from: None })
 }
 
-/// The repository of the folder at this path, if it is a copy of the one that is offered.
-async fn same_folder(path: &Path, grant: &Grant) -> Result<RepoUuid, Failure> {
-    let (top, theirs) = (path.to_owned(), grant.repository.clone());
+/// The repository of the folder at this path, if it is a copy of the one that is offered: its history knows one of the
+/// repositories that the inviter's does. A place to which the inviter may not write has not heard of the inviter's own.
+async fn same_folder(path: &Path, grant: &Terms, known: &[RepoUuid]) -> Result<RepoUuid, Failure> {
+    let top = path.to_owned();
+    let theirs: Vec<RepoUuid> = known.iter().chain([&grant.repository]).cloned().collect();
     let looked = tokio::task::spawn_blocking(move || {
         let repo = Repository::open(&top)?;
         let log = repo.annex_branch().read(b"uuid.log").unwrap_or_default();
-        let known = UuidLog::parse(&log).get(&theirs).is_some();
+        let log = UuidLog::parse(&log);
+        let known = theirs.iter().any(|uuid| log.get(uuid).is_some());
         Ok::<_, OpenError>((repo.uuid().clone(), known))
     });
     let another = |sentence: String| {
@@ -129,7 +153,7 @@ pub(super) async fn start(engine: &Arc<Engine>, fetched: &Fetched) -> Result<(),
 pub(super) async fn add_places(
     engine: &Arc<Engine>,
     fetched: &Fetched,
-    grant: &Grant,
+    grant: &Terms,
     usable: Usable,
 ) -> Vec<String> {
     let mut missing = usable.left_out;
@@ -138,9 +162,9 @@ pub(super) async fn add_places(
         // What a special remote is stands in the folder's own log.
         tokio::time::timeout(FIRST_EXCHANGE, exchanged(engine, fetched, grant)).await.ok();
     }
-    let read_only = grant.right == Right::ReadOnly;
     for place in usable.places.iter().filter(|place| Some(place.name()) != fetched.from.as_deref()) {
         let name = place.name().to_owned();
+        let read_only = grant.right == Right::ReadOnly || place.is_read_only();
         let added = match place {
             SharedPlace::Git { url, .. } => {
                 remotes::add_git(engine, &fetched.path, name.clone(), url.clone(), false, read_only).await
@@ -167,7 +191,7 @@ pub(super) async fn add_places(
 }
 
 /// Ends when the folder knows the inviter's repository.
-async fn exchanged(engine: &Arc<Engine>, fetched: &Fetched, grant: &Grant) {
+async fn exchanged(engine: &Arc<Engine>, fetched: &Fetched, grant: &Terms) {
     let mut events = engine.subscribe();
     loop {
         if let Some(folder) = engine.folders.get(&fetched.path)
@@ -191,6 +215,13 @@ async fn only_read(path: &Path, names: Vec<String>) -> Result<(), Failure> {
     set.await
         .expect("configuring does not panic")
         .map_err(|why| fault(None, format!("{why}."), "Nothing was set up, here or there."))
+}
+
+impl Usable {
+    /// The places as they can be kept.
+    pub(super) fn to_keep(&self) -> SetUp {
+        SetUp::keeping(self.places.clone(), self.known.clone())
+    }
 }
 
 impl Fetched {

@@ -281,3 +281,45 @@ proptest! {
         prop_assert_eq!(joined.count(), 1);
     }
 }
+
+#[test]
+fn who_waits_for_a_person_notices_that_the_other_side_is_gone() {
+    let asking = || {
+        let (alice, _, link, mut table) = by_link();
+        while table.carry(NOW, &mut |_, packet| Some(packet)) {}
+        assert_eq!(table.joiner.stage(), JoinerStage::Waiting);
+        (alice, link, table)
+    };
+    let (_, link, mut table) = asking();
+    let mut now = NOW;
+    for _ in 0..100 {
+        now += STILL_EVERY;
+        let still = table.joiner.still_waits().expect("it does");
+        let (answer, _) = table.invitations.take(&jid(BOB), still, now);
+        assert_eq!(table.joiner.still_awaited(Some(answer)), None);
+        assert!(table.invitations.tick(now).is_empty() && table.joiner.tick(now).is_none());
+    }
+    assert_eq!(
+        table.invitations.stage(link.slot()),
+        Some(InviterStage::Asking),
+        "it is there as long as it says so"
+    );
+    let others = Packet { slot: link.slot(), step: Step::Noted };
+    let (answer, _) = table.invitations.take(&jid("mallory@p.test/trib-9"), others, now);
+    assert_ne!(answer.step, Step::Noted, "others are not waited for");
+    let gone = table.invitations.tick(now + STILL_PATIENCE + 1);
+    assert_eq!(gone, [(link.slot(), InviterEvent::Interrupted(PairingError::Vanished))]);
+    let still = table.joiner.still_waits().expect("it has not heard of that");
+    let (answer, _) = table.invitations.take(&jid(BOB), still, now);
+    let vanished = Some(JoinerEvent::Ended(PairingError::Vanished));
+    assert_eq!(table.joiner.still_awaited(Some(answer)), vanished, "nobody waits for the other for ever");
+    assert!(table.joiner.still_waits().is_none());
+
+    let (_, _, mut table) = asking();
+    assert_eq!(table.joiner.still_awaited(None), vanished, "nobody is there at all");
+    let (alice, link, mut table) = asking();
+    let mut anew = alice.invitations();
+    anew.restore(link).unwrap();
+    let (answer, _) = anew.take(&jid(BOB), table.joiner.still_waits().unwrap(), NOW);
+    assert_eq!(table.joiner.still_awaited(Some(answer)), vanished, "or it was started anew");
+}

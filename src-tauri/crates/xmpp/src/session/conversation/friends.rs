@@ -4,7 +4,7 @@
 //! when there is a paired device, and never taken away again: the person's chat may live on it. Source: RFC 6121 section
 //! 3, and this crate's README, "Friends".
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
@@ -19,6 +19,8 @@ use crate::wire::roster::{self, Said};
 
 /// Accounts that asked for our presence and are no friends' yet.
 const MAX_ASKED: usize = 64;
+/// Devices of contacts that are no friends'.
+const MAX_ONLOOKERS: usize = 128;
 
 impl Conversation {
     /// These are the paired devices of other accounts from now on.
@@ -30,12 +32,21 @@ impl Conversation {
             self.devices.forget(*device);
         }
         for (jid, device) in self.devices.left_with(&gone) {
+            // It is there all the same, and may become a friend's again.
+            self.onlookers.insert(jid.clone(), device);
             self.tell(SessionEvent::PeerPresence { jid, device, online: false });
         }
         let new: Vec<DeviceTag> =
             self.friends.devices().filter(|device| self.devices.learn(*device)).collect();
         if !self.online || (new.is_empty() && gone.is_empty()) {
             return;
+        }
+        let (come, others): (BTreeMap<_, _>, _) = std::mem::take(&mut self.onlookers)
+            .into_iter()
+            .partition(|(jid, device)| self.friends.are(&jid.to_bare(), *device));
+        self.onlookers = others;
+        for (jid, device) in come {
+            self.here(jid, device, now);
         }
         let (friends, strangers): (BTreeSet<_>, _) =
             std::mem::take(&mut self.asked).into_iter().partition(|account| self.friends.has(account));
@@ -88,6 +99,16 @@ impl Conversation {
                 }
             }
             _ => (),
+        }
+    }
+
+    /// A presence of nobody whom we know: a device of a contact may become a friend's later.
+    pub(super) fn look_on(&mut self, presence: &Presence) {
+        let Some(account) = presence.from.as_ref().map(|from| BareJid(from.to_bare())) else { return };
+        if let Some(Seen::Here(jid, device)) = presence::read(presence, &account, self.own)
+            && (self.onlookers.len() < MAX_ONLOOKERS || self.onlookers.contains_key(&jid))
+        {
+            self.onlookers.insert(jid, device);
         }
     }
 

@@ -330,6 +330,35 @@ fn a_friend_speaks_for_the_paired_devices_alone() {
 }
 
 #[test]
+fn who_was_there_before_it_became_a_friend_is_there() {
+    let mut talk = Talk::begun();
+    talk.with_store();
+    talk.acts();
+    let here = |account: &str| {
+        format!(
+            "<presence from='{account}/trib-9'><device xmlns='urn:tributary:xmpp:0' tag='{OTHER}'/></presence>"
+        )
+    };
+    let comes = |talk: &mut Talk| {
+        talk.it.set_friends(friends(OTHER), talk.now);
+        talk.acts().iter().filter(|act| act.contains("online: true")).count()
+    };
+    talk.hears(&here("mallory@e.test"));
+    talk.hears(&here("bob@e.test"));
+    assert_eq!(comes(&mut talk), 1, "a server does not say it again");
+    talk.it.set_friends(crate::session::Friends::default(), talk.now);
+    assert_eq!(comes(&mut talk), 1, "nor after it was removed for a while");
+    talk.it.set_friends(crate::session::Friends::default(), talk.now);
+    talk.hears("<presence from='bob@e.test/trib-9' type='unavailable'/>");
+    talk.acts();
+    assert_eq!(comes(&mut talk), 0, "it left meanwhile");
+    for n in 0..1000 {
+        talk.hears(&here(&format!("m{n}@e.test")));
+    }
+    assert_eq!(talk.acts(), [""; 0], "any number costs bounded room");
+}
+
+#[test]
 fn who_floods_is_not_answered_and_the_server_is() {
     let mut talk = Talk::begun();
     talk.with_store();
