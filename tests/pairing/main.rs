@@ -5,7 +5,10 @@
 mod member;
 
 mod bad_input;
+mod between;
+mod clocks;
 mod friends;
+mod interrupted;
 mod own;
 mod party;
 mod three;

@@ -59,12 +59,35 @@ impl Party {
         format!("{account}@{}", self.server.domain())
     }
 
+    /// An account as a client of it needs it: whoever runs the server can be that client too.
+    pub fn account(&self, user: &str) -> (tributary_xmpp::account::Account, tributary_xmpp::account::Secret) {
+        use tributary_xmpp::account::{Account, DeviceTag, Secret, Trust, new_resource};
+        let (_, password) =
+            ACCOUNTS.into_iter().find(|(known, _)| *known == user).expect("it is one of them");
+        let account = Account {
+            jid: self.jid(user).parse().expect("it is an address"),
+            server: Some(("127.0.0.1".to_owned(), self.server.starttls_port())),
+            trust: Trust::CaFile(self.server.ca().to_owned()),
+            allow_plain: false,
+            strongest: None,
+            device: DeviceTag::random(),
+            resource: new_resource(),
+        };
+        (account, Secret::new(password.to_owned()))
+    }
+
     /// A computer that is online with an account.
     #[track_caller]
     pub fn computer(&self, name: &str, account: &str) -> Member {
+        self.computer_with(name, account, |_| ())
+    }
+
+    /// The same, in an environment that is changed.
+    #[track_caller]
+    pub fn computer_with(&self, name: &str, account: &str, change: impl FnOnce(&mut Sandbox)) -> Member {
         let home = self.sandbox.join(name).join("home");
         // What a failing journey shows of each engine has to say what went between them.
-        let node = Node::builder(trib(), &home).env("TRIBUTARY_LOG", LOGGED).start();
+        let node = Node::builder(trib(), &home).env("TRIBUTARY_LOG", LOGGED).adjust(change).start();
         let computer = Member { node, dir: self.sandbox.join(name).join("folder") };
         let (_, password) =
             ACCOUNTS.into_iter().find(|(user, _)| *user == account).expect("it is one of them");
@@ -80,7 +103,12 @@ impl Party {
     /// A computer with a folder of one file, which is kept at a bare repository and a `directory` special remote.
     #[track_caller]
     pub fn inviter(&self) -> Member {
-        let ann = self.computer("ann", ANN);
+        self.inviter_at(self.computer("ann", ANN))
+    }
+
+    /// The same, on this computer.
+    #[track_caller]
+    pub fn inviter_at(&self, ann: Member) -> Member {
         ann.add();
         ann.remote("names", &[text(&bare(&self.sandbox, "names.git"))]);
         ann.store(&self.sandbox.dir("store"));
@@ -180,4 +208,20 @@ pub fn said(value: &Value, field: &str) -> String {
 /// Whether nothing is at a path.
 pub fn is_absent(path: &Path) -> bool {
     path.symlink_metadata().is_err()
+}
+
+/// What a computer keeps in its file of secrets.
+#[track_caller]
+pub fn secrets(computer: &Member) -> Value {
+    let text =
+        std::fs::read(computer.node.home().join("config/secrets.json")).expect("they are kept in a file");
+    serde_json::from_slice(&text).expect("it is JSON")
+}
+
+/// How a computer is known to the others.
+#[track_caller]
+pub fn id(computer: &Member) -> String {
+    let stored = said(&secrets(computer), "device keys");
+    let keys = tributary_xmpp::device::DeviceKeys::from_stored(&stored).expect("they are what was kept");
+    keys.public().id().to_string()
 }

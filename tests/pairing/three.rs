@@ -7,7 +7,7 @@ use serde_json::Value;
 use tributary_testkit::eventually;
 
 use crate::member::{LIMIT, Member, trib};
-use crate::party::{ANN, BEN, Pairs, Party, said};
+use crate::party::{ANN, BEN, Pairs, Party, id, said, secrets};
 
 /// Exchanges through the server with several computers at once, on a machine that has other things to do.
 const LONG: std::time::Duration = LIMIT.saturating_mul(2);
@@ -23,19 +23,6 @@ fn is_connected_with(computer: &Member, others: &[&Member]) {
             ids.iter().all(|id| peers.iter().any(|peer| peer["id"] == **id && peer["connected"] == true));
         (all && peers.len() == ids.len()).then_some(())
     });
-}
-
-/// How a computer is known to the others.
-fn id(computer: &Member) -> String {
-    let stored = said(&secrets(computer), "device keys");
-    let keys = tributary_xmpp::device::DeviceKeys::from_stored(&stored).expect("they are what was kept");
-    keys.public().id().to_string()
-}
-
-fn secrets(computer: &Member) -> Value {
-    let text =
-        std::fs::read(computer.node.home().join("config/secrets.json")).expect("they are kept in a file");
-    serde_json::from_slice(&text).expect("it is JSON")
 }
 
 /// The keys of the folder's hints, the one that seals first.

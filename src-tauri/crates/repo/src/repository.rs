@@ -36,6 +36,12 @@ pub struct Repository {
     work_dir: Option<PathBuf>,
 }
 
+/// Whether git takes this as the short name of a branch.
+#[must_use]
+pub fn is_branch_name(name: &str) -> bool {
+    git2::Branch::name_is_valid(name).unwrap_or(false)
+}
+
 impl Repository {
     /// Opens the git-annex repository whose work tree's top is `path`.
     ///

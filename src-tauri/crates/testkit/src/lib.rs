@@ -5,6 +5,7 @@
 //! a [`Sandbox`].
 
 mod annex;
+mod clock;
 mod deadline;
 mod desktop;
 mod git;
@@ -24,6 +25,7 @@ mod tray;
 pub mod xmpp_servers;
 
 pub use annex::{Annex, AnnexVersion, annex_versions, newest_annex, older_annex};
+pub use clock::Clock;
 pub use deadline::{Deadline, eventually, within};
 pub use desktop::{Desktop, DesktopPart, Notification};
 pub use git::Repo;

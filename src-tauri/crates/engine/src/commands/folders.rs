@@ -109,13 +109,14 @@ pub(crate) async fn fetch(
     Ok(())
 }
 
-/// Makes the repository of a folder that is to be filled by others, and is not synced yet.
-pub(crate) async fn make_new(engine: &Arc<Engine>, path: &Path) -> Result<RepoUuid, Failure> {
+/// Makes the repository of a folder that is to be filled by others, with a branch of their name, and is not synced yet.
+pub(crate) async fn make_new(engine: &Arc<Engine>, path: &Path, branch: &str) -> Result<RepoUuid, Failure> {
     let _turn = engine.changing.lock().await;
     not_watched(engine, path)?;
-    let (top, setup) = (path.to_owned(), setup(engine, None));
-    let made =
-        tokio::task::spawn_blocking(move || Repository::create(&top, &setup).map(|repo| repo.uuid().clone()));
+    let (top, branch, setup) = (path.to_owned(), branch.to_owned(), setup(engine, None));
+    let made = tokio::task::spawn_blocking(move || {
+        Repository::create_on(&top, &branch, &setup).map(|repo| repo.uuid().clone())
+    });
     made.await.expect("making does not panic").map_err(|error| not_made(path, &error))
 }
 

@@ -64,13 +64,17 @@ pub(crate) async fn add_git(
             _ => {}
         }
         let fresh = known.is_none();
+        if read_only {
+            // Before there is a place that could be pushed to.
+            only_read(repo, &named)?;
+        }
         let added = connect(&this, repo, &named, &from, contents);
         if added.is_err() && fresh {
             // What does not answer now may be a slip of the pen: it is not kept.
             GitRemote::remove(repo.git(), &named).ok();
+            repo.git_config_unset(&format!("remote.{named}.annex-readonly")).ok();
         }
-        added.map_err(|failure| not_added(&named, failure))?;
-        if read_only { only_read(repo, &named) } else { Ok(()) }
+        added.map_err(|failure| not_added(&named, failure))
     })
     .await?;
     folder.places_changed();

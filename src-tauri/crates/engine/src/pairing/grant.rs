@@ -39,13 +39,16 @@ impl Granting<'_> {
                 let log = repo.annex_branch().read(b"uuid.log").unwrap_or_default();
                 let known: Vec<RepoUuid> =
                     UuidLog::parse(&log).iter().map(|(uuid, _)| uuid.clone()).collect();
-                Places::default().read(repo).map(|(_, rows)| (rows, known))
+                Places::default().read(repo).map(|(_, rows)| {
+                    let branch = repo.branch().unwrap_or_else(|_| "master".into());
+                    (rows, known, branch)
+                })
             })
         });
-        let (rows, known) = match read.await.expect("reading places does not panic") {
+        let (rows, known, branch) = match read.await.expect("reading places does not panic") {
             Ok(Ok(read)) => read,
             // Without places the folder can still be joined where the other side knows one.
-            Ok(Err(_)) | Err(_) => Default::default(),
+            Ok(Err(_)) | Err(_) => (Default::default(), vec![], "master".to_owned()),
         };
         let whose = |address: &tributary_xmpp::account::FullJid| {
             if address.to_bare() == self.line.account { Person::Same } else { Person::Friend }
@@ -75,7 +78,7 @@ impl Granting<'_> {
             name: self.name.clone(),
             right: self.right,
             hint_key: Zeroizing::new(*self.hint_key.expose()),
-            set_up: Zeroizing::new(SetUp::of(&rows, known).encode()),
+            set_up: Zeroizing::new(SetUp::of(&rows, known, &branch).encode()),
             letter: introduce(card),
             introductions,
         }

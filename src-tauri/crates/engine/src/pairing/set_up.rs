@@ -17,6 +17,8 @@ use crate::state::places::{PlaceRow, Reach};
 const MAX_PLACES: usize = 32;
 /// Most repositories that a folder is recognised by.
 const MAX_KNOWN: usize = 128;
+/// Longest name of a branch, bytes.
+const MAX_BRANCH: usize = 200;
 /// Longest address, path or parameter, bytes.
 const MAX_TEXT: usize = 2048;
 /// Most parameters of a place.
@@ -29,12 +31,25 @@ const KEPT_BACK: [&str; 9] =
     ["cipher", "cipherkeys", "s3creds", "davcreds", "glaciercreds", "name", "type", "directory", "timestamp"];
 
 /// The places that come with a folder.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SetUp {
     places: Vec<SharedPlace>,
     /// Repositories of the folder, by which a copy of it is recognised that has not heard of the inviter's.
     #[serde(default)]
     known: Vec<RepoUuid>,
+    /// The branch that the folder's files are on.
+    #[serde(default = "usual_branch")]
+    branch: String,
+}
+
+fn usual_branch() -> String {
+    "master".into()
+}
+
+impl Default for SetUp {
+    fn default() -> Self {
+        Self { places: vec![], known: vec![], branch: usual_branch() }
+    }
 }
 
 /// A place.
@@ -73,14 +88,15 @@ pub(crate) enum SharedPlace {
 
 impl SetUp {
     /// The set-up of a folder with these places, of which these repositories are known.
-    pub(crate) fn of(rows: &[PlaceRow], known: Vec<RepoUuid>) -> Self {
+    pub(crate) fn of(rows: &[PlaceRow], known: Vec<RepoUuid>, branch: &str) -> Self {
         let places = rows.iter().filter_map(SharedPlace::of).take(MAX_PLACES).collect();
-        Self { places, known: known.into_iter().take(MAX_KNOWN).collect() }
+        let known = known.into_iter().take(MAX_KNOWN).collect();
+        Self { places, known, branch: branch.to_owned() }
     }
 
     /// These places.
-    pub(crate) fn keeping(places: Vec<SharedPlace>, known: Vec<RepoUuid>) -> Self {
-        Self { places, known }
+    pub(crate) fn keeping(places: Vec<SharedPlace>, known: Vec<RepoUuid>, branch: String) -> Self {
+        Self { places, known, branch }
     }
 
     /// As bytes that the carrier takes.
@@ -114,16 +130,24 @@ impl SetUp {
             Some(serde_json::Value::Array(known)) => known,
             _ => vec![],
         };
+        let branch = sent.remove("branch").and_then(|name| serde_json::from_value(name).ok());
+        let branch = branch.filter(|name: &String| is_branch(name));
         let known = known.into_iter().take(MAX_KNOWN).filter_map(|uuid| serde_json::from_value(uuid).ok());
         Some(Self {
             places: places.into_iter().filter(|place| names.insert(place.name().to_owned())).collect(),
             known: known.collect(),
+            branch: branch.unwrap_or_else(usual_branch),
         })
     }
 
     /// The places, to be used.
     pub(crate) fn into_places(self) -> Vec<SharedPlace> {
         self.places
+    }
+
+    /// The folder's branch.
+    pub(crate) fn branch(&self) -> &str {
+        &self.branch
     }
 
     /// Repositories of the folder.
@@ -215,6 +239,14 @@ impl SharedPlace {
     }
 }
 
+/// Names of branches that files can be on: what git takes, and none that git-annex has a meaning for.
+fn is_branch(name: &str) -> bool {
+    let other = ["git-annex", "synced/", "adjusted/", "views/", "HEAD", "-"];
+    name.len() <= MAX_BRANCH
+        && tributary_repo::repository::is_branch_name(name)
+        && !other.iter().any(|other| name.starts_with(other))
+}
+
 /// Addresses of git repositories that run nothing of the sender's choosing here: an absolute path, `https`, `ssh`, or ssh
 /// in git's short form.
 fn is_address(url: &str) -> bool {
@@ -275,7 +307,7 @@ mod tests {
         let read = SharedPlace::Git { name: "read".into(), url: "/x.git".into(), read_only: true };
         let places = places.into_iter().chain([read]).collect();
         let known = vec![RepoUuid::parse("one").unwrap(), RepoUuid::parse("two").unwrap()];
-        let set_up = SetUp { places, known };
+        let set_up = SetUp { places, known, branch: "main".into() };
         assert_eq!(SetUp::decode(&set_up.clone().encode()), Some(set_up.clone()));
         let local: Vec<_> = set_up.places().iter().map(|place| place.shown().local).collect();
         assert_eq!(local, [false, false, true, true, true], "a person is asked about those of this machine");
@@ -306,7 +338,8 @@ mod tests {
             store(&[], Some("/media/../etc")),
         ];
         for place in hostile {
-            let text = serde_json::to_vec(&SetUp { places: vec![place.clone()], known: vec![] }).unwrap();
+            let text =
+                serde_json::to_vec(&SetUp { places: vec![place.clone()], ..SetUp::default() }).unwrap();
             assert_eq!(SetUp::decode(&text), Some(SetUp::default()), "{place:?}");
         }
     }
@@ -317,10 +350,14 @@ mod tests {
         assert_eq!(SetUp::decode(text).unwrap().places(), [git("hub", "/hub.git")]);
         let odd = br#"{"known":["one",7,"../x y"]}"#;
         assert_eq!(SetUp::decode(odd).unwrap().known(), [RepoUuid::parse("one").unwrap()]);
+        for odd in ["../x", "git-annex", "synced/master", "-x", "a b", "", "x.lock", "7\n"] {
+            let text = serde_json::to_vec(&SetUp { branch: odd.into(), ..SetUp::default() }).unwrap();
+            assert_eq!(SetUp::decode(&text).unwrap().branch(), "master", "{odd:?}");
+        }
         for nonsense in [&b""[..], b"[]", b"{\"places\":7}", b"\xff"] {
             assert_eq!(SetUp::decode(nonsense), None, "{nonsense:?}");
         }
-        let twice = SetUp { places: vec![git("hub", "/a"), git("hub", "/b")], known: vec![] };
+        let twice = SetUp { places: vec![git("hub", "/a"), git("hub", "/b")], ..SetUp::default() };
         assert_eq!(
             SetUp::decode(&twice.encode()).unwrap().places(),
             [git("hub", "/a")],
@@ -332,7 +369,7 @@ mod tests {
     fn it_fits_however_many_there_are() {
         let long = format!("/{}", "x".repeat(MAX_TEXT - 1));
         let places = (0..MAX_PLACES).map(|n| git(&format!("hub{n}"), &long)).collect();
-        let sent = SetUp { places, known: vec![] }.encode();
+        let sent = SetUp { places, ..SetUp::default() }.encode();
         assert!(sent.len() <= MAX_SET_UP && !SetUp::decode(&sent).unwrap().places().is_empty());
     }
 }

@@ -44,8 +44,16 @@ impl Repository {
     /// # Errors
     /// [`CreateError::AlreadyRepository`] when there is one.
     pub fn create(path: &Path, setup: &Setup) -> Result<Repository, CreateError> {
-        let repo = Repository::init_git(path)?;
-        repo.first_commit()?;
+        Repository::create_on(path, "master", setup)
+    }
+
+    /// As [`create`](Self::create), on a branch of this name: that of the folder that it is to become a copy of.
+    ///
+    /// # Errors
+    /// As there; a name that is none is git's to refuse.
+    pub fn create_on(path: &Path, branch: &str, setup: &Setup) -> Result<Repository, CreateError> {
+        let repo = Repository::init_git(path, branch)?;
+        repo.first_commit(branch)?;
         let config = NEW_FOLDER_CONFIG
             .map(|(name, value)| LogChange::Config { name: name.into(), value: value.into() });
         repo.finish_init(setup, config.to_vec())?;
@@ -59,7 +67,7 @@ impl Repository {
     /// # Errors
     /// [`CreateError::AlreadyRepository`] when there is one.
     pub fn init_to_fetch(path: &Path) -> Result<git2::Repository, CreateError> {
-        Ok(Repository::init_git(path)?.git)
+        Ok(Repository::init_git(path, "master")?.git)
     }
 
     /// Makes the git repository or clone at `path` a git-annex repository: fresh UUID, filter, attributes,
@@ -95,28 +103,28 @@ impl Repository {
     }
 
     /// A git repository without any commit where there was none; its UUID is not configured yet.
-    fn init_git(path: &Path) -> Result<Repository, CreateError> {
+    fn init_git(path: &Path, branch: &str) -> Result<Repository, CreateError> {
         fs::create_dir_all(path).map_err(at(path))?;
         if path.join(".git").symlink_metadata().is_ok() {
             return Err(CreateError::AlreadyRepository { path: path.to_owned() });
         }
         outside_annexed(path)?;
         let mut options = RepositoryInitOptions::new();
-        options.initial_head("master").external_template(false).no_reinit(true);
+        options.initial_head(branch).external_template(false).no_reinit(true);
         let git = git2::Repository::init_opts(path, &options)?;
         Ok(Repository::from_parts(git, fresh_uuid()))
     }
 
     /// An empty commit that no other folder has: its message names the first repository, so that two folders made in
     /// the same second by the same person have nothing in common.
-    fn first_commit(&self) -> Result<(), CreateError> {
+    fn first_commit(&self, branch: &str) -> Result<(), CreateError> {
         let mut batch = ObjectBatch::new();
         let tree = batch.tree(Vec::new())?;
         let message = format!("new folder\n\nFirst repository: {}\n", self.uuid);
         let who = self.author();
         let commit = batch.commit(tree, &[], &who, &who, message.as_bytes())?;
         batch.write_durably(&self.git).map_err(from_write)?;
-        self.git.reference("refs/heads/master", commit, false, "new folder")?;
+        self.git.reference(&format!("refs/heads/{branch}"), commit, false, "new folder")?;
         Ok(())
     }
 

@@ -53,15 +53,17 @@ pub(super) struct Usable {
     places: Vec<SharedPlace>,
     /// The repositories by which the folder is recognised.
     known: Vec<RepoUuid>,
+    /// The folder's branch.
+    branch: String,
     left_out: Vec<String>,
 }
 
 /// Which places can be used. Folders of this machine need the person's yes, and have to be there.
 pub(super) fn usable(set_up: SetUp, local_places: bool) -> Usable {
     let usable = |place: &SharedPlace| place.local_path().is_none_or(|path| local_places && path.is_dir());
-    let known = set_up.known().to_vec();
+    let (known, branch) = (set_up.known().to_vec(), set_up.branch().to_owned());
     let (places, others): (Vec<_>, Vec<_>) = set_up.into_places().into_iter().partition(usable);
-    Usable { places, known, left_out: others.iter().map(|place| place.name().to_owned()).collect() }
+    Usable { places, known, branch, left_out: others.iter().map(|place| place.name().to_owned()).collect() }
 }
 
 /// Gets the folder: what is there already when it is the same one, else from the first place that has it, else an empty
@@ -106,7 +108,8 @@ pub(super) async fn fetch(
         }
     }
     // Then the paired computers bring it to each other, once both said yes: histories that begin apart are merged.
-    let ours = folders::make_new(engine, path).await.inspect_err(|_| take_back(path, existed))?;
+    let ours =
+        folders::make_new(engine, path, &usable.branch).await.inspect_err(|_| take_back(path, existed))?;
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
     Ok(Fetched { path, ours, made: true, existed, from: None })
 }
@@ -220,7 +223,7 @@ async fn only_read(path: &Path, names: Vec<String>) -> Result<(), Failure> {
 impl Usable {
     /// The places as they can be kept.
     pub(super) fn to_keep(&self) -> SetUp {
-        SetUp::keeping(self.places.clone(), self.known.clone())
+        SetUp::keeping(self.places.clone(), self.known.clone(), self.branch.clone())
     }
 }
 

@@ -22,7 +22,7 @@ use crate::threads::pairing::{JoinSeen, PairingAsk};
 
 /// How long a computer that is online may leave us outside until it is clear that it does not know us. It is asked again
 /// and again meanwhile, with growing pauses.
-const UNKNOWN_AFTER: Duration = Duration::from_secs(180);
+const UNKNOWN_AFTER: Duration = Duration::from_secs(60);
 
 /// What became of a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,20 +73,25 @@ async fn settle(engine: Arc<Engine>, entry: Entry) {
         Became::Unknown => return,
         Became::Nothing => take_back(&engine, &entry, &agreed).await,
         Became::Paired => {
-            let fetched = agreed.fetched(&entry);
-            match folder::start(&engine, &fetched).await {
-                Ok(()) => {
-                    folder::add_places(&engine, &fetched, &agreed.terms(), agreed.usable()).await;
-                    engine.publish(Event::FolderChanged { folder: entry.folder.display().to_string() });
-                }
-                Err(failure) => {
-                    // It stays paired, and the folder can be added by hand.
-                    tracing::warn!(sentence = failure.sentence, "a folder that was joined does not start");
-                }
+            // What the end of the program interrupts is done once more at the next start.
+            if stop.run_until_cancelled(go_on(&engine, &entry, &agreed)).await.is_none() {
+                return;
             }
         }
     }
     engine.joins.settled(&entry.id);
+}
+
+/// Does what is left to do when both sides said yes.
+async fn go_on(engine: &Arc<Engine>, entry: &Entry, agreed: &Agreed) {
+    let fetched = agreed.fetched(entry);
+    if let Err(failure) = folder::start(engine, &fetched).await {
+        // It stays paired, and the folder can be added by hand.
+        return tracing::warn!(sentence = failure.sentence, "a folder that was joined does not start");
+    }
+    engine.folders_started().await;
+    folder::add_places(engine, &fetched, &agreed.terms(), agreed.usable()).await;
+    engine.publish(Event::FolderChanged { folder: entry.folder.display().to_string() });
 }
 
 /// Takes back what a try has kept and made.
@@ -118,10 +123,8 @@ pub(super) async fn found_out(engine: &Engine, inviter: DeviceId, given_up: &Can
             if met.iter().any(|contact| peer.contacts.contains(contact)) {
                 return Became::Paired;
             }
-            online_since = match engine.tunnels.is_online(&peer) {
-                Some(_) => Some(online_since.unwrap_or_else(tokio::time::Instant::now)),
-                None => None,
-            };
+            let online = engine.tunnels.is_online(&peer);
+            online_since = online.map(|_| online_since.unwrap_or_else(tokio::time::Instant::now));
         }
         let unknown = async {
             match online_since {
@@ -131,7 +134,10 @@ pub(super) async fn found_out(engine: &Engine, inviter: DeviceId, given_up: &Can
         };
         tokio::select! {
             () = engine.stop.cancelled() => return Became::Unknown,
-            () = given_up.cancelled() => return Became::Nothing,
+            // The end of the program gives everything up that is under way, and that says nothing.
+            () = given_up.cancelled() => {
+                return if engine.stop.is_cancelled() { Became::Unknown } else { Became::Nothing };
+            }
             () = unknown => return Became::Nothing,
             Ok(()) = paired.changed() => {}
             Ok(()) = present.changed() => {}

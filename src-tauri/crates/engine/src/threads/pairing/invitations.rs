@@ -181,9 +181,18 @@ impl PairingThread {
                 return delivery.answer(refused(Refusal::Cancelled));
             }
         }
-        delivery.answer(answer);
-        if let Some((slot, event)) = event {
-            self.happened(slot, event, invited).await;
+        match event {
+            // Nor may the invitation be used once more, however soon this program is killed.
+            Some((slot, event @ InviterEvent::Joined(_))) => {
+                self.happened(slot, event, invited).await;
+                delivery.answer(answer);
+            }
+            event => {
+                delivery.answer(answer);
+                if let Some((slot, event)) = event {
+                    self.happened(slot, event, invited).await;
+                }
+            }
         }
     }
 
