@@ -48,7 +48,7 @@ pub fn fetch(
             let tips = news(&before, &offered);
             let copied = local::fetch_objects(git, remote, &there, &tips, meter, cancel);
             match local::unless_gone(remote, &there, copied)? {
-                Direct::Done(()) => update(git, &before, &offered),
+                Direct::Done(()) => update(git, remote, &before, &offered),
                 Direct::LeaveToGit => fetch_with_git(git, remote, &before, meter, cancel),
             }
         }
@@ -146,7 +146,12 @@ fn changes(before: &Tracking, after: &Tracking) -> Vec<RefChange> {
 }
 
 /// Moves the remote-tracking refs to where the remote has its branches.
-fn update(git: &git2::Repository, before: &Tracking, offered: &Tracking) -> Result<Fetched, RemoteError> {
+fn update(
+    git: &git2::Repository,
+    remote: &GitRemote,
+    before: &Tracking,
+    offered: &Tracking,
+) -> Result<Fetched, RemoteError> {
     let changes = changes(before, offered);
     // Deletions first: `a` may have made room for `a/b`.
     for change in changes.iter().filter(|change| change.new.is_none()) {
@@ -159,7 +164,8 @@ fn update(git: &git2::Repository, before: &Tracking, offered: &Tracking) -> Resu
     for change in &changes {
         let Some(new) = change.new else { continue };
         // Nobody but a fetch of the same remote writes these refs, so the last one wins, as with git.
-        git.reference(&change.name, new, true, "fetch").map_err(RemoteError::local)?;
+        let moved = git.reference(&change.name, new, true, "fetch");
+        moved.map_err(|cause| RemoteError::not_followed(&remote.name, cause))?;
     }
     Ok(Fetched { refs: changes })
 }

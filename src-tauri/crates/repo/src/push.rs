@@ -130,7 +130,8 @@ fn follow(git: &git2::Repository, remote: &GitRemote, pushed: &Pushed) -> Result
         let (RefOutcome::UpToDate(oid) | RefOutcome::Updated { new: oid, .. }) = outcome else { continue };
         let Some(name) = tracking_name(remote, &spec.remote) else { continue };
         if refs::target(git, &name).map_err(RemoteError::local)? != Some(*oid) {
-            git.reference(&name, *oid, true, "update by push").map_err(RemoteError::local)?;
+            let moved = git.reference(&name, *oid, true, "update by push");
+            moved.map_err(|cause| RemoteError::not_followed(&remote.name, cause))?;
         }
     }
     Ok(())

@@ -137,6 +137,17 @@ impl RemoteError {
         RemoteError::Local(Box::new(cause))
     }
 
+    /// A tracking ref was not written. One that a push and a fetch of the same remote write at the same moment is locked
+    /// for one of them, which is nobody's fault and over by the next try.
+    pub(crate) fn not_followed(name: &str, cause: git2::Error) -> Self {
+        match cause.code() {
+            git2::ErrorCode::Locked => {
+                RemoteError::Other { name: name.to_owned(), said: cause.message().to_owned() }
+            }
+            _ => Self::local(cause),
+        }
+    }
+
     /// When trying again makes sense.
     pub fn retry(&self) -> Retry {
         match self {

@@ -53,7 +53,7 @@ pub(super) fn fetch(
             session.download(&["refs/heads/", "refs/synced/"], meter, cancel)?;
             checked(&tips)?;
         }
-        let mut fetched = update(git, &known, &offered)?;
+        let mut fetched = update(git, remote, &known, &offered)?;
         // What was only on its way here is nobody's news.
         let arriving = here_prefix(remote, ARRIVING);
         fetched.refs.retain(|change| !change.name.starts_with(&arriving));
