@@ -163,7 +163,8 @@ fn update(
     }
     for change in &changes {
         let Some(new) = change.new else { continue };
-        // Nobody but a fetch of the same remote writes these refs, so the last one wins, as with git.
+        // Only who fetches from this remote, pushes to it or is pushed to by it writes these refs: the last one wins, as
+        // with git.
         let moved = git.reference(&change.name, new, true, "fetch");
         moved.map_err(|cause| RemoteError::not_followed(&remote.name, cause))?;
     }

@@ -19,7 +19,7 @@ use tributary_repo::merge::{advance, merge_commits};
 use tributary_repo::object_batch::{ObjectBatch, TreeItem};
 use tributary_repo::push::{PushSpec, Pushed, RefOutcome, push, push_synced};
 use tributary_repo::refs;
-use tributary_repo::remote::{GitRemote, RemoteError, RemoteKind};
+use tributary_repo::remote::{GitRemote, RemoteError, RemoteKind, Retry};
 use tributary_repo::sync_branches::merge_candidates;
 use tributary_repo::transport::{self, Asked, Service, Stream};
 use tributary_repo::tree::EntryMode;
@@ -380,6 +380,32 @@ fn what_an_interrupted_fetch_left_is_completed() {
     b.fetch().unwrap();
     b.repo.git(["fsck", "--strict", "--no-dangling"]).ok();
     assert_eq!(b.repo.git(["show", "hub/master:d/g"]).text(), "2");
+}
+
+#[test]
+fn a_tracking_ref_that_somebody_else_is_writing_is_written_by_the_next_try() {
+    let hub = Repo::bare();
+    let (a, b) = (Side::with_hub(&hub), Side::with_hub(&hub));
+    let commit = a.commit(&[("f", "1")]);
+    let lock = |side: &Side| {
+        let lock = side.repo.git_dir().join("refs/remotes/hub/master.lock");
+        fs::create_dir_all(lock.parent().unwrap()).unwrap();
+        fs::write(&lock, "").unwrap();
+        lock
+    };
+    let theirs = lock(&a);
+    assert_eq!(a.push().unwrap_err().retry(), Retry::Later);
+    fs::remove_file(theirs).unwrap();
+    assert_eq!(
+        outcome(&a.push().unwrap(), "refs/heads/master"),
+        RefOutcome::UpToDate(commit),
+        "it got there"
+    );
+    let theirs = lock(&b);
+    assert_eq!(b.fetch().unwrap_err().retry(), Retry::Later);
+    fs::remove_file(theirs).unwrap();
+    b.fetch().unwrap();
+    assert_eq!(refs::target(&b.git, "refs/remotes/hub/master").unwrap(), Some(commit));
 }
 
 #[test]
