@@ -18,8 +18,10 @@ fn a_code_brings_the_folder_to_a_second_computer_at_ejabberd() {
 }
 
 fn by_code(party: &Party) {
-    let (ann, second) = (party.inviter(), party.computer("second", ANN));
+    let (ann, mut second) = (party.inviter(), party.computer("second", ANN));
     let invitation = ann.invites(&["--accept"]);
+    // As right after a login, the account is not online yet: that is waited for.
+    second.node.restart();
     let joined = second.joins(&said(&invitation, "code"), &[]).ok();
     assert!(joined.stdout().contains("folder of "), "it says what is where: {joined}");
     second.awaits(&ann.files());

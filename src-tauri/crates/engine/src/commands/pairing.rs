@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tributary_status::{Failure, PeerStatus, Reply};
@@ -13,7 +14,11 @@ use crate::engine::Engine;
 use crate::pairing::joining::{Given, Joining};
 use crate::pairing::message;
 use crate::secrets::SecretError;
+use crate::state::line::Line;
 use crate::threads::pairing::{AnswerAsk, InviteAsk, PairingAsk};
+
+/// How long an account that is not online is waited for.
+const GETTING_ONLINE: Duration = Duration::from_secs(10);
 
 /// Invites somebody to a folder.
 pub(super) async fn invite(
@@ -25,6 +30,7 @@ pub(super) async fn invite(
     let running = engine.folder(folder)?;
     let ours = running.desk.with(|desk| desk.repo.uuid().clone()).await;
     let right = if read_only { Right::ReadOnly } else { Right::Edit };
+    line(engine).await?;
     let ask = InviteAsk { folder: folder.into(), ours, right, accept };
     let invitation = ask_thread(engine, |reply| PairingAsk::Invite(ask, reply)).await??;
     Ok(Reply::Invited { invitation })
@@ -42,12 +48,33 @@ pub(super) async fn join(
     let own = account.jid.parse().map_err(|_| message::no_account())?;
     // What is wrong with it is said even when nobody is online.
     let given = Given::read(invitation, from, &own)?;
-    let line = engine.lines.now().ok_or_else(message::no_account)?;
+    let line = line(engine).await?;
     let secrets = engine.device.now().ok_or_else(|| message::no_secrets(&SecretError::Locked))?;
     let (first, heard) = oneshot::channel();
     let joining = Joining::new(engine.clone(), line, secrets.keys.clone(), given, folder, yes);
     engine.tasks.spawn(joining.run(first));
     heard.await.unwrap_or_else(|_| Err(stopping()))
+}
+
+/// The account's line. One that was set up a moment ago is still getting online, and its keys are being read.
+async fn line(engine: &Engine) -> Result<Line, Failure> {
+    engine.configuration().account.ok_or_else(message::no_account)?;
+    let online = async {
+        let (mut lines, mut secrets) = (engine.lines.changes(), engine.device.changes());
+        loop {
+            if let (Some(line), Some(_)) = (engine.lines.now(), engine.device.now()) {
+                return line;
+            }
+            tokio::select! {
+                Ok(_) = lines.changed() => {}
+                Ok(_) = secrets.changed() => {}
+            }
+        }
+    };
+    match tokio::time::timeout(GETTING_ONLINE, online).await {
+        Ok(line) => Ok(line),
+        Err(_) => engine.lines.now().ok_or_else(message::no_account),
+    }
 }
 
 /// Says yes or no to whoever asks.
