@@ -236,8 +236,18 @@ impl Fetched {
     }
 }
 
-fn take_back(path: &Path, existed: bool) {
-    std::fs::remove_dir_all(path.join(".git")).ok();
+/// Takes back the repository that a try made at a path, where nothing else is. A person may have put something into the
+/// folder meanwhile, and git-annex that into the repository: then all of it stays.
+pub(super) fn take_back(path: &Path, existed: bool) {
+    let repository = path.join(".git");
+    let only_ours = std::fs::read_dir(path)
+        .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == ".git")));
+    let contents = std::fs::read_dir(repository.join("annex/objects"));
+    if !only_ours || contents.is_ok_and(|mut entries| entries.next().is_some()) {
+        tracing::info!(path = %path.display(), "what was put into a folder that is not joined stays");
+        return;
+    }
+    std::fs::remove_dir_all(repository).ok();
     if !existed {
         std::fs::remove_dir(path).ok();
     }

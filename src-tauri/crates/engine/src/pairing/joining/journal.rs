@@ -122,17 +122,10 @@ impl Entry {
         Self { id: id.into(), folder: folder.into(), existed, made, agreed: None }
     }
 
-    /// Takes back the repository that the try made, where nothing else is: a person may have put something in.
+    /// Takes back the repository that the try made, where nothing else is.
     pub(super) fn take_back(&self) {
-        let only_ours = std::fs::read_dir(&self.folder).is_ok_and(|mut entries| {
-            entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == ".git"))
-        });
-        if !self.made || !only_ours {
-            return;
-        }
-        std::fs::remove_dir_all(self.folder.join(".git")).ok();
-        if !self.existed {
-            std::fs::remove_dir(&self.folder).ok();
+        if self.made {
+            super::folder::take_back(&self.folder, self.existed);
         }
     }
 }
@@ -197,22 +190,28 @@ mod tests {
     #[test]
     fn what_a_person_put_in_stays() {
         let dir = tempfile::tempdir().unwrap();
-        let [new, empty, used, theirs] = ["new", "empty", "used", "theirs"].map(|name| dir.path().join(name));
-        for path in [&empty, &used, &theirs] {
+        let names = ["new", "empty", "used", "kept", "theirs"];
+        let [new, empty, used, kept, theirs] = names.map(|name| dir.path().join(name));
+        for path in [&empty, &used, &kept, &theirs] {
             std::fs::create_dir(path).unwrap();
         }
         std::fs::create_dir(theirs.join(".git")).unwrap();
-        let entries = [&new, &empty, &used, &theirs].map(|path| Entry::begin("x", path));
-        for path in [&new, &empty, &used] {
+        let entries = [&new, &empty, &used, &kept, &theirs].map(|path| Entry::begin("x", path));
+        for path in [&new, &empty, &used, &kept] {
             std::fs::create_dir_all(path.join(".git/objects")).unwrap();
         }
         std::fs::write(used.join("notes.txt"), "mine").unwrap();
+        // As git-annex leaves it when the file itself was moved away.
+        std::fs::create_dir_all(kept.join(".git/annex/objects/a1")).unwrap();
         for entry in &entries {
             entry.take_back();
         }
         assert!(!new.exists() && empty.exists() && !empty.join(".git").exists(), "as it was");
         assert!(
-            used.join(".git").exists() && used.join("notes.txt").exists() && theirs.join(".git").exists()
+            used.join(".git").exists()
+                && used.join("notes.txt").exists()
+                && theirs.join(".git").exists()
+                && kept.join(".git/annex/objects/a1").exists()
         );
     }
 }
