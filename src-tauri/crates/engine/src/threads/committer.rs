@@ -259,7 +259,7 @@ impl Committer {
         self.changes.undecided(!postponed.is_empty());
         carried.gone.extend(postponed);
         self.tell_held(held, carried);
-        if went || !carried.gone.is_empty() {
+        if went || !carried.gone.is_empty() || carried.forgotten_at.is_none() {
             carried.recognise(Instant::now());
         }
         if to_apply {

@@ -1,6 +1,8 @@
 //! Survey: what became of each path of a batch, from stat data alone.
 
 use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use tributary_formats::key::Key;
 use tributary_formats::tree_path::TreePath;
@@ -37,6 +39,19 @@ pub(super) struct Moved {
     pub from: TreePath,
     /// Its content.
     pub key: Key,
+    /// When its inode was changed last: seconds and nanoseconds since 1970, in the widths of the index.
+    pub changed: (u32, u32),
+}
+
+impl Moved {
+    /// Whether the file at `full` can be this one: it is as old. An inode is used again as soon as it is free, and a file
+    /// out of an archive may have any size and time; but its birth is later than anything that was done to the file that
+    /// went. Where the file system knows of no birth, nothing can be this one.
+    pub(super) fn can_be(&self, full: &Path) -> bool {
+        let born = std::fs::symlink_metadata(full).and_then(|meta| meta.created());
+        let changed = UNIX_EPOCH + Duration::new(self.changed.0.into(), self.changed.1);
+        born.is_ok_and(|born| born <= changed)
+    }
 }
 
 /// What stays when a file is renamed: device, inode, size, and when its content was changed last.
@@ -148,9 +163,34 @@ fn gone(desk: &mut Desk, path: TreePath, found: &mut Survey) -> Result<(), DeskE
             continue;
         }
         if let Content::Annexed { key, locked: false } = tree::content_of(desk.repo.git(), entry.entry)? {
-            found.moved.insert(identity_of_entry(&entry.stat), Moved { from: path.clone(), key });
+            found.moved.insert(
+                identity_of_entry(&entry.stat),
+                Moved { from: path.clone(), key, changed: entry.stat.ctime },
+            );
         }
         found.gone.push(path);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_born_later_is_not_the_one_that_went() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "content").unwrap();
+        let meta = std::fs::metadata(&file).unwrap();
+        let went = |seconds: i64| Moved {
+            from: TreePath::new("before").unwrap(),
+            key: Key::parse(b"SHA256-s7--00").unwrap(),
+            changed: (u32::try_from(seconds).unwrap(), u32::try_from(meta.ctime_nsec()).unwrap()),
+        };
+        assert!(went(meta.ctime()).can_be(&file), "it was renamed");
+        assert!(!went(meta.ctime() - 1).can_be(&file), "it took the inode of one that was deleted");
+    }
 }

@@ -1,6 +1,8 @@
 //! Taking in: the content of changed files goes to the object store, off the desk, and each becomes an entry to be.
 
+use std::ffi::OsStr;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 
 use tributary_formats::key::Key;
 use tributary_formats::pointer::{self, MAX_POINTER_SIZE, Pointer};
@@ -66,9 +68,11 @@ pub(super) fn take_in(repo: &Repository, survey: &Survey) -> Result<Taken, TakeI
         let executable = stat.is_executable();
         // A file that only got another name is not read again.
         if stat.size > 0
-            && let Some(Moved { from, key }) = survey.moved.get(&identity(&stat))
-            && store.contains(key).unwrap_or(false)
+            && let Some(moved) = survey.moved.get(&identity(&stat))
+            && moved.can_be(&repo.work_dir().join(OsStr::from_bytes(path.as_bytes())))
+            && store.contains(&moved.key).unwrap_or(false)
         {
+            let Moved { from, key, .. } = moved;
             let becomes = Becomes::Annexed { key: key.clone(), executable, locked: false };
             taken.entries.push(TakenIn { path, stat, becomes, moved_from: Some(from.clone()) });
             continue;
