@@ -95,29 +95,49 @@ pub(crate) async fn fetch(
     }
     let setup = setup(engine, description);
     let (top, from) = (path.to_owned(), url.to_owned());
-    let cloned = tokio::task::spawn_blocking(move || clone_blocking(&top, &from, &place, &setup))
-        .await
-        .expect("cloning does not panic");
-    if let Err(failure) = cloned {
-        // Only what was made here goes: a person may have put something in meanwhile, and then the folder stays.
-        std::fs::remove_dir_all(path.join(".git")).ok();
-        if !existed {
-            std::fs::remove_dir(path).ok();
-        }
-        return Err(failure);
-    }
-    Ok(())
+    let clone = move || {
+        Repository::init_to_fetch(&top).map_err(|error| made_in_vain(&top, existed, &error))?;
+        fill(&top, &from, &place, &setup).inspect_err(|_| take_back(&top, existed))
+    };
+    tokio::task::spawn_blocking(clone).await.expect("cloning does not panic")
 }
 
 /// Makes the repository of a folder that is to be filled by others, with a branch of their name, and is not synced yet.
 pub(crate) async fn make_new(engine: &Arc<Engine>, path: &Path, branch: &str) -> Result<RepoUuid, Failure> {
     let _turn = engine.changing.lock().await;
     not_watched(engine, path)?;
+    let existed = path.exists();
     let (top, branch, setup) = (path.to_owned(), branch.to_owned(), setup(engine, None));
-    let made = tokio::task::spawn_blocking(move || {
-        Repository::create_on(&top, &branch, &setup).map(|repo| repo.uuid().clone())
-    });
-    made.await.expect("making does not panic").map_err(|error| not_made(path, &error))
+    let make = move || {
+        let made = Repository::create_on(&top, &branch, &setup);
+        made.map(|repo| repo.uuid().clone()).map_err(|error| made_in_vain(&top, existed, &error))
+    };
+    tokio::task::spawn_blocking(make).await.expect("making does not panic")
+}
+
+/// Takes back what came of a repository that could not be made, unless it is somebody else's.
+fn made_in_vain(path: &Path, existed: bool, error: &CreateError) -> Failure {
+    if !matches!(error, CreateError::AlreadyRepository { .. }) {
+        take_back(path, existed);
+    }
+    not_made(path, error)
+}
+
+/// Takes back the repository that a try made at a path, where nothing else is. A person may have put something into the
+/// folder meanwhile, and git-annex that into the repository: then all of it stays.
+pub(crate) fn take_back(path: &Path, existed: bool) {
+    let repository = path.join(".git");
+    let only_ours = std::fs::read_dir(path)
+        .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == ".git")));
+    let contents = std::fs::read_dir(repository.join("annex/objects"));
+    if !only_ours || contents.is_ok_and(|mut entries| entries.next().is_some()) {
+        tracing::info!(path = %path.display(), "what was put into a folder that could not be made stays");
+        return;
+    }
+    std::fs::remove_dir_all(repository).ok();
+    if !existed {
+        std::fs::remove_dir(path).ok();
+    }
 }
 
 /// Syncs a folder, whose repository is there, from now on.
@@ -127,12 +147,13 @@ pub(crate) async fn start(engine: &Arc<Engine>, path: &Path) -> Result<(), Failu
     run(engine, path).await
 }
 
-fn clone_blocking(path: &Path, url: &str, place: &str, setup: &Setup) -> Result<(), Failure> {
+/// Fetches a folder into the empty repository at `path`, and makes it one of git-annex's.
+fn fill(path: &Path, url: &str, place: &str, setup: &Setup) -> Result<(), Failure> {
     let failed = |why: String| {
         let sentence = format!("{url} could not be cloned: {why}");
         fault(None, sentence, "Check the address, and that you may read there.")
     };
-    let git = Repository::init_to_fetch(path).map_err(|error| not_made(path, &error))?;
+    let git = Repository::open_to_fetch(path).map_err(|error| failed(format!("{}.", chain(&error))))?;
     let remote = GitRemote::add(&git, place, url)
         .map_err(|error| failed(format!("it is no address of a repository: {error}.")))?;
     fetch::fetch(&git, &remote, &no_meter, &Cancel::new()).map_err(|error| match &error {
@@ -313,4 +334,19 @@ fn not_made(path: &Path, error: &CreateError) -> Failure {
         _ => (None, "Nothing in the folder was changed."),
     };
     fault(code, format!("{} cannot be synced: {}.", path.display(), chain(error)), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_that_somebody_else_made_meanwhile_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("theirs");
+        Repository::init_to_fetch(&path).unwrap();
+        let error = Repository::init_to_fetch(&path).unwrap_err();
+        made_in_vain(&path, true, &error);
+        assert!(path.join(".git").exists());
+    }
 }

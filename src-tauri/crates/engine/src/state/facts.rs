@@ -1,9 +1,13 @@
 //! What the planner is told of keys and heads, read at the desk.
 
+use std::cell::LazyCell;
+
 use tributary_formats::key::Key;
+use tributary_formats::tree_path::TreePath;
 use tributary_formats::uuid::RepoUuid;
 use tributary_planner::{ContentFact, Head, Heads};
 use tributary_repo::Oid;
+use tributary_repo::attributes::AnnexAttributes;
 
 use super::desk::{Desk, DeskError};
 use super::ledger::About;
@@ -25,9 +29,14 @@ pub fn of_keys(
     let mut facts = Vec::with_capacity(keys.len());
     // Where nobody has a preference, one name is enough to be wanted.
     let about = desk.ledger.about(keys, if desk.wishes.any() { NAMES } else { 1 })?;
+    // Few preferences ask for it.
+    let attributes = LazyCell::new(|| AnnexAttributes::of(&desk.repo));
+    let numcopies = |path: &TreePath| attributes.get(path, "annex.numcopies")?.trim().parse().ok();
     for (key, About { names, locations, kept_elsewhere }) in keys.iter().zip(about) {
         let here = store.contains(key).map_err(DeskError::WorkTree)?;
-        let wants = |uuid: &RepoUuid| !names.is_empty() && desk.wishes.wants(uuid, key, &names, &locations);
+        let wants = |uuid: &RepoUuid| {
+            !names.is_empty() && desk.wishes.wants(uuid, key, &names, &locations, &numcopies)
+        };
         let wanted_here = wants(desk.repo.uuid()) && !kept_elsewhere;
         let at = |asked: &dyn Fn(&PlaceRow, &RepoUuid) -> bool| {
             let matching = rows.iter().filter(|row| row.uuid.as_ref().is_some_and(|uuid| asked(row, uuid)));

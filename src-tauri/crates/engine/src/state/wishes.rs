@@ -33,7 +33,8 @@ pub struct Wishes {
     wanted: BTreeMap<RepoUuid, Vec<PreferredContent>>,
     groups: BTreeMap<String, Vec<RepoUuid>>,
     trust: BTreeMap<RepoUuid, Trust>,
-    numcopies: NumCopies,
+    /// As numcopies.log has it.
+    numcopies: Option<u32>,
     unreadable: BTreeMap<RepoUuid, ParseError>,
 }
 
@@ -43,7 +44,11 @@ struct Content<'a> {
     key: &'a Key,
     path: Option<&'a TreePath>,
     copies: Vec<RepoUuid>,
+    attribute: NumCopiesAttribute<'a>,
 }
+
+/// The attribute `annex.numcopies` of a path, if it has one.
+pub type NumCopiesAttribute<'a> = &'a dyn Fn(&TreePath) -> Option<u32>;
 
 impl Wishes {
     /// Whether a path of the git-annex branch is one that wishes are made of.
@@ -70,7 +75,7 @@ impl Wishes {
         for (uuid, value) in UuidLog::parse(&read(b"trust.log")?).iter() {
             wishes.trust.insert(uuid.clone(), Trust::parse(value));
         }
-        wishes.numcopies = NumCopies::resolve(None, None, NumberLog::parse(&read(b"numcopies.log")?).get());
+        wishes.numcopies = NumberLog::parse(&read(b"numcopies.log")?).get();
         for log in [&b"preferred-content.log"[..], b"required-content.log"] {
             for (uuid, value) in UuidLog::parse(&read(log)?).iter() {
                 let expression = String::from_utf8_lossy(value);
@@ -95,7 +100,14 @@ impl Wishes {
 
     /// Whether this repository wants the content, under any of the names it has.
     #[must_use]
-    pub fn wants(&self, repository: &RepoUuid, key: &Key, names: &[TreePath], copies: &[RepoUuid]) -> bool {
+    pub fn wants(
+        &self,
+        repository: &RepoUuid,
+        key: &Key,
+        names: &[TreePath],
+        copies: &[RepoUuid],
+        attribute: NumCopiesAttribute<'_>,
+    ) -> bool {
         if self.trust.get(repository) == Some(&Trust::Dead) {
             return false;
         }
@@ -103,7 +115,7 @@ impl Wishes {
         let living = |uuid: &&RepoUuid| self.trust.get(*uuid) != Some(&Trust::Dead);
         let copies: Vec<_> = copies.iter().filter(living).cloned().collect();
         let asked = |path: Option<&TreePath>| {
-            let content = Content { wishes: self, key, path, copies: copies.clone() };
+            let content = Content { wishes: self, key, path, copies: copies.clone(), attribute };
             expressions.iter().any(|expression| expression.wants_get(repository, &content))
         };
         if names.is_empty() { asked(None) } else { names.iter().any(|name| asked(Some(name))) }
@@ -142,7 +154,33 @@ impl Facts for Content<'_> {
         self.wishes.groups.get(group).map_or(&[], Vec::as_slice)
     }
 
-    fn num_copies(&self, _approximate: bool) -> NumCopies {
-        self.wishes.numcopies
+    fn num_copies(&self, approximate: bool) -> NumCopies {
+        let attribute = if approximate { None } else { self.path.and_then(self.attribute) };
+        NumCopies::resolve(None, attribute, self.wishes.numcopies)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attribute_says_how_many_copies_are_lacking() {
+        let [here, drive] = ["here", "drive"].map(|name| RepoUuid::parse(name).unwrap());
+        let key = Key::parse(b"SHA256-s1--aa").unwrap();
+        let names = ["kept.raw", "notes.txt"].map(|name| TreePath::new(name.as_bytes()).unwrap());
+        let attribute = |path: &TreePath| path.as_bytes().ends_with(b".raw").then_some(3);
+        for (expression, wanted) in
+            [("lackingcopies=1", [true, false]), ("approxlackingcopies=1", [false; 2])]
+        {
+            let parsed = PreferredContent::new(Some(expression), &BTreeSet::new(), &MapLog::default());
+            let wishes =
+                Wishes { wanted: BTreeMap::from([(here.clone(), vec![parsed])]), ..Wishes::default() };
+            for (name, wanted) in names.iter().zip(wanted) {
+                let names = std::slice::from_ref(name);
+                let wants = wishes.wants(&here, &key, names, std::slice::from_ref(&drive), &attribute);
+                assert_eq!(wants, wanted, "{expression} {}", name.to_string_lossy());
+            }
+        }
     }
 }

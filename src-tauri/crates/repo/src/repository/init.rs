@@ -66,8 +66,16 @@ impl Repository {
     ///
     /// # Errors
     /// [`CreateError::AlreadyRepository`] when there is one.
-    pub fn init_to_fetch(path: &Path) -> Result<git2::Repository, CreateError> {
-        Ok(Repository::init_git(path, "master")?.git)
+    pub fn init_to_fetch(path: &Path) -> Result<(), CreateError> {
+        Repository::init_git(path, "master").map(drop)
+    }
+
+    /// Opens what [`Repository::init_to_fetch`] made.
+    ///
+    /// # Errors
+    /// [`OpenError`] when it is not there.
+    pub fn open_to_fetch(path: &Path) -> Result<git2::Repository, OpenError> {
+        checks::open_git(path)
     }
 
     /// Makes the git repository or clone at `path` a git-annex repository: fresh UUID, filter, attributes,

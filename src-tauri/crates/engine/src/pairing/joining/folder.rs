@@ -88,7 +88,7 @@ pub(super) async fn fetch(
                 let fetched = Fetched {
                     ours: same_folder(&path, grant, &usable.known)
                         .await
-                        .inspect_err(|_| take_back(&path, existed))?,
+                        .inspect_err(|_| folders::take_back(&path, existed))?,
                     path,
                     made: true,
                     existed,
@@ -108,8 +108,7 @@ pub(super) async fn fetch(
         }
     }
     // Then the paired computers bring it to each other, once both said yes: histories that begin apart are merged.
-    let ours =
-        folders::make_new(engine, path, &usable.branch).await.inspect_err(|_| take_back(path, existed))?;
+    let ours = folders::make_new(engine, path, &usable.branch).await?;
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
     Ok(Fetched { path, ours, made: true, existed, from: None })
 }
@@ -231,24 +230,7 @@ impl Fetched {
     /// Takes back what was made here. What a person has put in meanwhile stays.
     pub(super) fn take_back(&self) {
         if self.made {
-            take_back(&self.path, self.existed);
+            folders::take_back(&self.path, self.existed);
         }
-    }
-}
-
-/// Takes back the repository that a try made at a path, where nothing else is. A person may have put something into the
-/// folder meanwhile, and git-annex that into the repository: then all of it stays.
-pub(super) fn take_back(path: &Path, existed: bool) {
-    let repository = path.join(".git");
-    let only_ours = std::fs::read_dir(path)
-        .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == ".git")));
-    let contents = std::fs::read_dir(repository.join("annex/objects"));
-    if !only_ours || contents.is_ok_and(|mut entries| entries.next().is_some()) {
-        tracing::info!(path = %path.display(), "what was put into a folder that is not joined stays");
-        return;
-    }
-    std::fs::remove_dir_all(repository).ok();
-    if !existed {
-        std::fs::remove_dir(path).ok();
     }
 }

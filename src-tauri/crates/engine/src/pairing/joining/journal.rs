@@ -12,6 +12,7 @@ use tributary_formats::uuid::RepoUuid;
 use tributary_xmpp::pairing::Right;
 
 use super::folder::{Fetched, Terms, Usable};
+use crate::commands::folders;
 use crate::config::{path_text, write_private};
 use crate::pairing::set_up::SetUp;
 
@@ -125,7 +126,7 @@ impl Entry {
     /// Takes back the repository that the try made, where nothing else is.
     pub(super) fn take_back(&self) {
         if self.made {
-            super::folder::take_back(&self.folder, self.existed);
+            folders::take_back(&self.folder, self.existed);
         }
     }
 }
