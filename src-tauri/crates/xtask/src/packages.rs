@@ -23,6 +23,8 @@ pub const TEST: &[Package] = &[
     // Peers and judges.
     &["git-annex"],
     &["python3-venv"],
+    // git-annex's assistant does not start without it.
+    &["lsof"],
     &["openssh-client"],
     &["openssh-server"],
     &["rsync"],
@@ -54,7 +56,7 @@ pub const DEMO: &[Package] =
 
 /// The programs to compare with.
 pub const BENCH: &[Package] =
-    &[&["git-annex"], &["python3-venv"], &["openssl"], &["prosody"], &["unison"], &["syncthing"]];
+    &[&["git-annex"], &["python3-venv"], &["lsof"], &["openssl"], &["prosody"], &["unison"], &["syncthing"]];
 
 /// System services that some of these packages bring along. A developer's machine should not begin to listen to its
 /// network because somebody ran the tests, so those that were not there before are switched off again.
