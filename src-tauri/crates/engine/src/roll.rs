@@ -150,6 +150,7 @@ pub(crate) async fn start_folder(
         board,
         engine,
         first_sync_done: start.first_sync_done,
+        folder: stop.clone(),
     };
     spawn.thread("conductor", conductor::run(conductor, start.paused, stop.clone()));
     let applier = Applier {

@@ -68,6 +68,23 @@ impl Repository {
         Repository::from_annexed(checks::open_git(path)?, path)
     }
 
+    /// Lets go of all that was read and mapped so far, and opens the repository anew. Handles of one repository share
+    /// what they map of its packs, so it is let go of when the last of them has rested or is closed.
+    ///
+    /// # Errors
+    /// As [`Repository::open`]. Unless the repository was taken away in the very middle, the handle can be used as
+    /// before.
+    pub fn rest(&mut self) -> Result<(), OpenError> {
+        // Most of what can be the matter is met before anything is closed.
+        let work_dir = self.work_dir().to_owned();
+        Repository::open(&work_dir)?;
+        let nothing = git2::Odb::new().and_then(git2::Repository::from_odb).map_err(OpenError::Git)?;
+        // Two handles that overlap would keep the packs mapped.
+        drop(std::mem::replace(&mut self.git, nothing));
+        *self = Repository::open(&work_dir)?;
+        Ok(())
+    }
+
     fn from_annexed(git: git2::Repository, path: &Path) -> Result<Repository, OpenError> {
         let uuid = checks::annex_uuid(&git, path)?;
         checks::not_tuned(&git)?;

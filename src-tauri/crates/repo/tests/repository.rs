@@ -3,9 +3,10 @@
 // Clippy lets tests unwrap, but not the functions that tests are made of.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tributary_repo::repository::{CreateError, OpenError, Setup};
@@ -251,4 +252,38 @@ fn run_git(sandbox: &Sandbox, dir: &Path, args: &[&str]) -> String {
     let mut command = sandbox.command("git");
     command.current_dir(dir).args(args);
     run(command).text()
+}
+
+#[test]
+fn a_handle_that_rests_maps_nothing_and_goes_on() {
+    let sandbox = Sandbox::new();
+    let dir = sandbox.path().join("folder");
+    let mut repo = Repository::create(&dir, &setup(false)).unwrap();
+    let git = |words: &[&str]| {
+        let mut command = sandbox.command("git");
+        command.arg("-C").arg(&dir).args(words);
+        run(command);
+    };
+    git(&["gc", "--quiet"]);
+    let packs = || -> BTreeSet<PathBuf> {
+        let entries = fs::read_dir(dir.join(".git/objects/pack")).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.extension().is_some_and(|kind| kind == "pack")).collect()
+    };
+    // The first is read by opening alone.
+    let first = packs();
+    git(&["commit", "--quiet", "--allow-empty", "--message", "in a pack of its own"]);
+    git(&["repack", "-d", "--quiet"]);
+    let later = packs().difference(&first).next().unwrap().to_str().unwrap().to_owned();
+    let mapped = || fs::read_to_string("/proc/self/maps").unwrap().contains(&later);
+    let read = |repo: &Repository| repo.git().head().unwrap().peel_to_commit().unwrap().id();
+    repo.rest().unwrap();
+    let tip = read(&repo);
+    assert!(mapped(), "the commit is read from its pack");
+    repo.rest().unwrap();
+    assert!(!mapped());
+    assert_eq!(read(&repo), tip);
+
+    git(&["checkout", "--quiet", "--detach"]);
+    repo.rest().unwrap_err();
+    assert_eq!(read(&repo), tip, "what cannot be opened anew is not closed");
 }

@@ -183,12 +183,11 @@ impl Desk {
     }
 
     /// Lets go of what the repository's handle keeps of what it read.
-    pub fn rest(&mut self) {
-        match Repository::open(self.repo.work_dir()) {
-            Ok(fresh) => self.repo = fresh,
-            // The handle at hand goes on to do; whatever is the matter is met at the next deed.
-            Err(error) => tracing::debug!(%error, "the repository is not opened anew"),
-        }
+    ///
+    /// # Errors
+    /// When the repository cannot be used any more.
+    pub fn rest(&mut self) -> Result<()> {
+        Ok(self.repo.rest()?)
     }
 
     /// Takes note that the branch is at `commit` now: the ledger follows. Returns how the tree differs and which keys

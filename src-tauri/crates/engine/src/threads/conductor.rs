@@ -77,6 +77,8 @@ pub(crate) struct Conductor {
     pub(crate) engine: EngineFactSender,
     /// Whether the first sync of this folder was announced already.
     pub(crate) first_sync_done: bool,
+    /// Ends the folder's threads.
+    pub(crate) folder: CancellationToken,
 }
 
 /// What the conductor holds in its head.

@@ -18,8 +18,12 @@ const INDEX_RETRY: Duration = Duration::from_millis(200);
 impl Conductor {
     /// Gives back what the work took. The next change pays a few milliseconds for it, the rest of the day nothing.
     pub(super) async fn rest(&self) {
-        self.desk.with(Desk::rest).await;
+        // First the others: the packs that they share are let go of with the last handle.
         self.repositories.rest();
+        if let Err(error) = self.desk.with(Desk::rest).await {
+            tracing::info!(fault = chain(&error), "the folder is stopped");
+            self.folder.cancel();
+        }
         tokio::task::spawn_blocking(memory::give_back);
     }
 
