@@ -120,9 +120,13 @@ fn cut(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&rest[..space], &rest[space + 1..]))
 }
 
-/// The name is one word, possibly empty; the key is the rest, and may hold spaces.
+/// The name is one word, possibly empty, in which no white space stands as it is; the key is the rest, and may hold
+/// spaces.
 fn file_and_key(rest: &[u8]) -> Option<(Vec<u8>, Key)> {
     let (file, rest) = cut(rest)?;
+    if file.utf8_chunks().any(|chunk| chunk.valid().contains(char::is_whitespace)) {
+        return None;
+    }
     Some((unescape_file(file), key(rest)?))
 }
 
@@ -166,6 +170,8 @@ mod tests {
             "GET x f SHA1-s1--a",
             "GET -1 f SHA1-s1--a",
             "PUT SHA1-s1--a",
+            "PUT form\x0cfeed SHA1-s1--a",
+            "PUT no\u{a0}break SHA1-s1--a",
             "VERSION",
             "VERSION +4",
             "AUTH x",
