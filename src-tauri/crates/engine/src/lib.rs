@@ -24,6 +24,7 @@ mod roll;
 pub mod secrets;
 pub mod socket;
 pub mod state;
+mod supervisor;
 mod threads;
 mod tunnel;
 

@@ -8,9 +8,10 @@ use tributary_status::{Failure, PauseLength, Reply};
 
 use super::{done, not_kept};
 use crate::config::Pause;
-use crate::engine::{Engine, now, pause_of};
+use crate::engine::{Engine, now};
 use crate::folder_facts::Ask;
 use crate::state::problems::clock;
+use crate::supervisor::pause_of;
 
 /// The hour of the morning at which "until tomorrow" ends.
 const MORNING: i8 = 6;
