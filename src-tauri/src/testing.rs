@@ -20,25 +20,8 @@ pub fn snapshot() -> Snapshot {
 
 /// A folder with nothing to do.
 pub fn folder(path: &str) -> FolderStatus {
-    FolderStatus {
-        path: path.into(),
-        path_base64: None,
-        uuid: "c0ffee00-6d1c-4c5c-9a3e-2f4a9b1d0001".into(),
-        state: FolderState::UpToDate,
-        sentence: "Up to date".into(),
-        files: 3,
-        bytes: 30,
-        pending: 0,
-        arriving: 0,
-        only_elsewhere: 0,
-        skipped: 0,
-        held: 0,
-        paused_until: None,
-        last_change: None,
-        places: Vec::new(),
-        transfers: Vec::new(),
-        problems: Vec::new(),
-    }
+    let status = FolderStatus::new(path, FolderState::UpToDate, "Up to date");
+    FolderStatus { uuid: "c0ffee00-6d1c-4c5c-9a3e-2f4a9b1d0001".into(), files: 3, bytes: 30, ..status }
 }
 
 /// A refused password.

@@ -1,8 +1,12 @@
 //! The command line as people use it wrongly: exit code 1 with what happened and what to do, 2 for wrong usage, and with
 //! `--json` nothing but one value.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tributary_testkit::{Sandbox, free_port};
 
@@ -135,4 +139,41 @@ fn a_status_is_never_older_than_what_was_done_before() {
     member.wait();
     let sentence = member.status()["sentence"].as_str().unwrap_or_default().to_owned();
     assert!(sentence.starts_with("1 of 2 files here"), "what is not here is not said to be: {sentence}");
+}
+
+#[test]
+fn a_folder_whose_own_path_is_not_utf8_is_a_folder_like_others() {
+    let sandbox = Sandbox::new();
+    let hub = bare(&sandbox, "hub.git");
+    let odd = |name: &[u8]| sandbox.join("odd").join(OsStr::from_bytes(name));
+    let mut member = Member::start(&sandbox, "a");
+    member.dir = odd(b"Fotos \xe4lt");
+    let trib = |args: &[&OsStr]| member.run(args.iter().copied());
+    trib(&["add".as_ref(), member.dir.as_ref()]);
+    trib(&[
+        "remote".as_ref(),
+        "add".as_ref(),
+        member.dir.as_ref(),
+        "hub".as_ref(),
+        hub.as_ref(),
+        "--contents".as_ref(),
+    ]);
+    fs::write(member.dir.join("one"), "1").unwrap();
+    member.wait();
+    let folder = member.status();
+    assert_eq!(
+        (folder["files"].as_u64(), folder["state"].as_str()),
+        (Some(1), Some("upToDate")),
+        "{folder:#}"
+    );
+    let coded = STANDARD.encode(member.dir.as_os_str().as_bytes());
+    assert_eq!(folder["pathBase64"].as_str(), Some(&*coded), "{folder:#}");
+
+    let copy = odd(b"copy \xff");
+    trib(&["clone".as_ref(), hub.as_ref(), copy.as_ref()]);
+    member.node.wait(&copy, crate::member::LIMIT);
+    assert_eq!(fs::read(copy.join("one")).unwrap(), b"1");
+    trib(&["remove".as_ref(), copy.as_ref()]);
+    let left = member.node.json(["status"]);
+    assert_eq!(left["folders"].as_array().map(Vec::len), Some(1), "{left:#}");
 }

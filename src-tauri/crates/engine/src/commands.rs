@@ -105,7 +105,7 @@ async fn status(engine: &Engine, folder: Option<&str>) -> Result<Reply, Failure>
     let mut snapshot = engine.snapshot();
     if let Some(folder) = folder {
         let path = absolute(folder)?;
-        snapshot.folders.retain(|status| Path::new(&status.path) == path);
+        snapshot.folders = engine.board.folder(&path).into_iter().collect();
         if let Some(only) = snapshot.folders.first() {
             (snapshot.state, snapshot.sentence) = (only.state, only.sentence.clone());
         } else {
@@ -161,8 +161,7 @@ async fn wait(engine: &Arc<Engine>, path: &Path, timeout_secs: Option<f64>) -> R
 
 /// Why a folder is not settled, as its status says.
 fn not_settled(engine: &Engine, path: &Path, seconds: f64) -> Failure {
-    let status = engine.snapshot().folders.into_iter().find(|status| Path::new(&status.path) == path);
-    let Some(status) = status else { return stopped() };
+    let Some(status) = engine.board.folder(path) else { return stopped() };
     let reason = match status.state {
         FolderState::UpToDate => "a place was not yet asked".into(),
         _ => status.sentence.trim_end_matches('.').to_owned(),

@@ -179,6 +179,11 @@ pub(crate) mod path_text {
         }
     }
 
+    /// The base64 of a path that is not UTF-8.
+    pub(crate) fn coded(path: &Path) -> Option<String> {
+        path.to_str().is_none().then(|| STANDARD.encode(path.as_os_str().as_bytes()))
+    }
+
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
         let text = String::deserialize(from)?;
         match text.strip_prefix(MARK) {

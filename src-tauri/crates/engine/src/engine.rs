@@ -286,8 +286,7 @@ impl Engine {
         if let Some(folder) = self.folders.get(path) {
             return Ok(folder);
         }
-        let status = self.board.snapshot().folders.into_iter().find(|status| Path::new(&status.path) == path);
-        Err(match status {
+        Err(match self.board.folder(path) {
             Some(status) => Failure {
                 code: status.problems.first().map(|problem| problem.code),
                 sentence: status.sentence,

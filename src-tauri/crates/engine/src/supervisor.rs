@@ -13,7 +13,7 @@ use tributary_repo::repository::OpenError;
 use tributary_status::{AccountState, Event, FolderState, FolderStatus, ProblemCode};
 
 use crate::commands;
-use crate::config::{FolderConfig, Pause};
+use crate::config::{FolderConfig, Pause, path_text};
 use crate::engine::{Engine, now};
 use crate::folder_facts::Ask;
 use crate::roll::{self, Start, StartError};
@@ -128,9 +128,8 @@ impl Engine {
     pub(crate) async fn folders_started(&self) {
         let mut events = self.subscribe();
         loop {
-            let snapshot = self.snapshot();
             let told = |known: &FolderConfig| {
-                let status = snapshot.folders.iter().find(|status| Path::new(&status.path) == known.path);
+                let status = self.board.folder(&known.path);
                 status.is_some_and(|status| status.uuid.is_empty() || self.folders.get(&known.path).is_some())
             };
             if self.configuration().folders.iter().all(told) {
@@ -185,23 +184,6 @@ fn not_running(path: &Path, error: &StartError) -> FolderStatus {
     let sentence = format!("{} cannot be synced: {}.", path.display(), chain(error));
     let mut fault = problem(code, "folder", sentence.clone(), hint);
     fault.needs_you = true;
-    FolderStatus {
-        path: path.display().to_string(),
-        path_base64: None,
-        uuid: String::new(),
-        state: FolderState::NeedsYou,
-        sentence,
-        files: 0,
-        bytes: 0,
-        pending: 0,
-        arriving: 0,
-        only_elsewhere: 0,
-        skipped: 0,
-        held: 0,
-        paused_until: None,
-        last_change: None,
-        places: vec![],
-        transfers: vec![],
-        problems: vec![fault],
-    }
+    let status = FolderStatus::new(path.display().to_string(), FolderState::NeedsYou, sentence);
+    FolderStatus { path_base64: path_text::coded(path), problems: vec![fault], ..status }
 }

@@ -127,6 +127,32 @@ pub struct FolderStatus {
     pub problems: Vec<Problem>,
 }
 
+impl FolderStatus {
+    /// Of a folder of which nothing else is known yet.
+    #[must_use]
+    pub fn new(path: impl Into<String>, state: FolderState, sentence: impl Into<String>) -> Self {
+        FolderStatus {
+            path: path.into(),
+            path_base64: None,
+            uuid: String::new(),
+            state,
+            sentence: sentence.into(),
+            files: 0,
+            bytes: 0,
+            pending: 0,
+            arriving: 0,
+            only_elsewhere: 0,
+            skipped: 0,
+            held: 0,
+            paused_until: None,
+            last_change: None,
+            places: Vec::new(),
+            transfers: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+}
+
 /// Another place of a folder: a transfer point, a drive, storage, a computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -11,7 +11,7 @@ use tributary_repo::repository::{CreateError, OpenError, Setup};
 use tributary_repo::{Repository, fetch};
 use tributary_status::{Failure, FolderState, ProblemCode, Reply, Settings};
 
-use super::{absolute, done, fault, not_kept, remotes};
+use super::{done, fault, not_kept, remotes};
 use crate::config::{FolderConfig, Pause};
 use crate::engine::Engine;
 use crate::state::desk::{Desk, DeskHandle};
@@ -38,7 +38,7 @@ pub(super) async fn add(
     let top = path.to_owned();
     let made = tokio::task::spawn_blocking(move || make(&top, &setup)).await.expect("making does not panic");
     let new = made.map_err(|error| not_made(path, &error))?;
-    run(engine, &absolute(&path.display().to_string()).unwrap_or_else(|_| path.into())).await?;
+    run(engine, &std::fs::canonicalize(path).unwrap_or_else(|_| path.into())).await?;
     let how = if new { "is a synced folder now" } else { "is synced from now on, as it is" };
     done(format!("{} {how}.", path.display()))
 }
@@ -291,7 +291,7 @@ async fn run(engine: &Arc<Engine>, path: &Path) -> Result<(), Failure> {
     let mut events = engine.subscribe();
     engine.watch_over(folder);
     loop {
-        let status = engine.snapshot().folders.into_iter().find(|status| Path::new(&status.path) == path);
+        let status = engine.board.folder(path);
         if engine.folders.get(path).is_some() && status.is_some() {
             return Ok(());
         }

@@ -72,6 +72,12 @@ impl Board {
         }
     }
 
+    /// The status of the folder at this path.
+    #[must_use]
+    pub fn folder(&self, path: &std::path::Path) -> Option<FolderStatus> {
+        self.lock().folders.get(path).cloned()
+    }
+
     /// Tells that something happened.
     pub fn publish(&self, event: Event) {
         let mut inner = self.lock();
@@ -263,25 +269,8 @@ mod tests {
     use super::*;
 
     fn folder(path: &str, state: FolderState) -> FolderStatus {
-        FolderStatus {
-            path: path.into(),
-            path_base64: None,
-            uuid: "u".into(),
-            state,
-            sentence: format!("{path} is {state:?}."),
-            files: 3,
-            bytes: 3,
-            pending: 0,
-            arriving: 0,
-            only_elsewhere: 0,
-            skipped: 0,
-            held: 0,
-            paused_until: None,
-            last_change: None,
-            places: vec![],
-            transfers: vec![],
-            problems: vec![],
-        }
+        let status = FolderStatus::new(path, state, format!("{path} is {state:?}."));
+        FolderStatus { uuid: "u".into(), files: 3, bytes: 3, ..status }
     }
 
     fn problem(code: ProblemCode, needs_you: bool) -> Problem {

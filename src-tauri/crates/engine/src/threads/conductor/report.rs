@@ -1,10 +1,7 @@
 //! Report: the folder's status, put together from the planner, the ledger and what the threads said.
 
 use std::collections::BTreeMap;
-use std::os::unix::ffi::OsStrExt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use tributary_formats::logs::description;
 use tributary_formats::logs::uuid_log::UuidLog;
 use tributary_formats::tree_path::TreePath;
@@ -16,6 +13,7 @@ use tributary_status::{
 };
 
 use super::{Conductor, Mind};
+use crate::config::path_text;
 use crate::engine_facts::EngineFact;
 use crate::state::desk::{Desk, DeskError};
 use crate::state::ledger::{Reason, Totals};
@@ -133,10 +131,9 @@ impl Conductor {
             awaited,
             alone: rows.is_empty(),
         };
-        let bytes = self.path.as_os_str().as_bytes();
         FolderStatus {
             path: self.shown_path(),
-            path_base64: std::str::from_utf8(bytes).is_err().then(|| STANDARD.encode(bytes)),
+            path_base64: path_text::coded(&self.path),
             uuid: counted.uuid.to_string(),
             state: outlook::state(&numbers),
             sentence: outlook::sentence(&numbers),
