@@ -5,31 +5,25 @@
 //! small contents share one visit and a large one does not fight with itself.
 
 mod chunk_logs;
+mod git;
 mod git_contents;
 mod mark;
 mod outcome;
 mod progress;
+mod special;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tokio_util::sync::CancellationToken;
 use tributary_formats::key::Key;
-use tributary_formats::logs::remote::RemoteConfig;
-use tributary_formats::uuid::RepoUuid;
 use tributary_planner::{Direction, Failure, Input, PlaceId, TransferResult};
-use tributary_remotes::{ChunkSet, Download, LocalSettings, RemoteName, SpecialRemote, Unverifiable, Upload};
+use tributary_remotes::SpecialRemote;
 use tributary_repo::annex_branch::LogChange;
 use tributary_repo::cancel::Cancel;
 use tributary_repo::store::ObjectStore;
 
-use self::chunk_logs::ChunkLogs;
-use self::git_contents::GitContents;
-use self::outcome::{
-    Outcome, all, contents_outcome, fault_at, in_order, local_outcome, place_outcome, retrieve_outcome,
-    store_outcome,
-};
-use self::progress::TreePathName;
+use self::outcome::{Outcome, fault_at, local_outcome};
 use crate::folder_facts::{Fact, FactSender};
 use crate::state::arrivals::Arrivals;
 use crate::state::desk::DeskHandle;
@@ -37,13 +31,15 @@ use crate::state::facts;
 use crate::state::places::{PlaceRow, Places, Reach};
 use crate::state::problems::Deed;
 use crate::state::repositories::Repositories;
-use crate::threads::committer::chain;
 
 /// Contents that are moved in one go: their ends are told together.
 const SLICE_KEYS: usize = 256;
 
 /// A slice ends early when its contents are this large together, bytes.
 const SLICE_BYTES: u64 = 64 << 20;
+
+/// What is said of a transfer when our own end is not there.
+const UNOPENED: &str = "The repository cannot be opened";
 
 /// The transferrer's wiring.
 #[derive(Clone)]
@@ -163,234 +159,6 @@ impl Transferrer {
             Reach::Special { .. } => self.download_from_special(place, keys).await,
             Reach::Git(_) => self.with_git(place, keys, Direction::Download).await,
         }
-    }
-
-    async fn upload_to_special(&self, place: &PlaceRow, keys: &[Key]) -> Vec<Outcome> {
-        let remote = match self.special(place) {
-            Ok(remote) => remote,
-            Err(said) => return all(keys, TransferResult::Failed(Failure::Person), &said),
-        };
-        if let Err(said) = self.recognise(place, &remote).await {
-            return all(keys, TransferResult::Failed(Failure::Unreachable), &said);
-        }
-        let Some(store) = self.store() else {
-            return all(keys, TransferResult::Failed(Failure::Later), "The repository cannot be opened");
-        };
-        let mut uploads = Vec::new();
-        let mut outcomes = BTreeMap::new();
-        for key in keys {
-            match store.locate(key) {
-                Some(source) => {
-                    let meter = self.meter(place, Direction::Upload, key).await;
-                    uploads.push(Upload { key: key.clone(), source, meter });
-                }
-                None => {
-                    outcomes.insert(key.clone(), (TransferResult::KeyGone, None));
-                }
-            }
-        }
-        let sent: Vec<Key> = uploads.iter().map(|upload| upload.key.clone()).collect();
-        let results = remote.store_many(uploads).await;
-        let flushed = remote.flush().await;
-        for (key, result) in sent.into_iter().zip(results) {
-            self.ended(place, Direction::Upload, &key);
-            let outcome = match (result, &flushed) {
-                (Ok(_), Err(error)) => place_outcome(error),
-                (Ok(stored), Ok(())) => {
-                    if let (Some(set), false) = (stored.chunks, stored.already_there) {
-                        self.note_chunks(place, &key, set);
-                    }
-                    (TransferResult::Done, None)
-                }
-                (Err(error), _) => store_outcome(&error),
-            };
-            outcomes.insert(key, outcome);
-        }
-        in_order(keys, outcomes)
-    }
-
-    async fn download_from_special(&self, place: &PlaceRow, keys: &[Key]) -> Vec<Outcome> {
-        let remote = match self.special(place) {
-            Ok(remote) => remote,
-            Err(said) => return all(keys, TransferResult::Failed(Failure::Person), &said),
-        };
-        if let Err(said) = self.recognise(place, &remote).await {
-            return all(keys, TransferResult::Failed(Failure::Unreachable), &said);
-        }
-        let Some(store) = self.store() else {
-            return all(keys, TransferResult::Failed(Failure::Later), "The repository cannot be opened");
-        };
-        let mut outcomes = BTreeMap::new();
-        let mut downloads = Vec::new();
-        for key in keys {
-            if store.contains(key).unwrap_or(false) {
-                outcomes.insert(key.clone(), (TransferResult::Done, None));
-            } else if let Some(outcome) = no_room(&store, key) {
-                outcomes.insert(key.clone(), outcome);
-            } else {
-                match store.tmp_path(key) {
-                    Ok(partial) => downloads.push(Download {
-                        key: key.clone(),
-                        partial,
-                        unverifiable: Unverifiable::Accept,
-                        meter: self.meter(place, Direction::Download, key).await,
-                    }),
-                    Err(error) => {
-                        outcomes.insert(key.clone(), local_outcome(&error));
-                    }
-                }
-            }
-        }
-        let asked: Vec<Key> = downloads.iter().map(|download| download.key.clone()).collect();
-        let arrived = remote.retrieve_many(downloads).await;
-        for key in &asked {
-            self.ended(place, Direction::Download, key);
-        }
-        let (apply, wanted) = (self.apply.clone(), asked.clone());
-        let placed = tokio::task::spawn_blocking(move || {
-            let placed: Vec<Outcome> = arrived
-                .into_iter()
-                .map(|result| match result {
-                    Ok(file) => match store.place(file.path(), file.key()) {
-                        Ok(_) => (TransferResult::Done, None),
-                        Err(error) => local_outcome(&error),
-                    },
-                    Err(error) => retrieve_outcome(&error),
-                })
-                .collect();
-            settle_arrived(&store, &apply, &wanted, placed)
-        })
-        .await
-        .expect("placing does not panic");
-        outcomes.extend(asked.into_iter().zip(placed));
-        in_order(keys, outcomes)
-    }
-
-    async fn with_git(&self, place: &PlaceRow, keys: &[Key], direction: Direction) -> Vec<Outcome> {
-        let (this, place, keys) = (self.clone(), place.clone(), keys.to_vec());
-        tokio::task::spawn_blocking(move || this.with_git_blocking(&place, &keys, direction))
-            .await
-            .expect("transfers do not panic")
-    }
-
-    fn with_git_blocking(&self, place: &PlaceRow, keys: &[Key], direction: Direction) -> Vec<Outcome> {
-        let Some(store) = self.store() else {
-            return all(keys, TransferResult::Failed(Failure::Later), "The repository cannot be opened");
-        };
-        let mut there = match GitContents::connect(place, &self.repositories, &self.cancel) {
-            Ok(there) => there,
-            Err(error) => {
-                let (result, said) = contents_outcome(&error);
-                return keys.iter().map(|_| (result, said.clone())).collect();
-            }
-        };
-        let mut outcomes = Vec::new();
-        for key in keys {
-            let name = self.file_name(key);
-            let outcome = match direction {
-                Direction::Upload => match store.locate(key) {
-                    None => (TransferResult::KeyGone, None),
-                    Some(source) => {
-                        let moved = self.watched(place, key, direction, &name, |meter| {
-                            there.store(key, &source, name.as_bytes(), meter, &self.cancel)
-                        });
-                        moved.map_or_else(|error| contents_outcome(&error), |()| (TransferResult::Done, None))
-                    }
-                },
-                Direction::Download => {
-                    if store.contains(key).unwrap_or(false) {
-                        (TransferResult::Done, None)
-                    } else if let Some(outcome) = no_room(&store, key) {
-                        outcome
-                    } else {
-                        self.download_from_git(place, &store, key, &name, &mut there)
-                    }
-                }
-            };
-            outcomes.push(outcome);
-        }
-        if direction == Direction::Upload {
-            match there.finish() {
-                Ok(()) => outcomes,
-                Err(error) => {
-                    // What is not known to be durable there is not on record.
-                    let failed = contents_outcome(&error);
-                    outcomes
-                        .into_iter()
-                        .map(
-                            |outcome| {
-                                if outcome.0 == TransferResult::Done { failed.clone() } else { outcome }
-                            },
-                        )
-                        .collect()
-                }
-            }
-        } else {
-            settle_arrived(&store, &self.apply, keys, outcomes)
-        }
-    }
-
-    fn download_from_git(
-        &self,
-        place: &PlaceRow,
-        store: &ObjectStore,
-        key: &Key,
-        name: &TreePathName,
-        there: &mut GitContents,
-    ) -> Outcome {
-        let tmp = match store.tmp_path(key) {
-            Ok(tmp) => tmp,
-            Err(error) => return local_outcome(&error),
-        };
-        let moved = self.watched(place, key, Direction::Download, name, |meter| {
-            there.retrieve(key, &tmp, name.as_bytes(), meter, &self.cancel)
-        });
-        match moved {
-            Err(error) => contents_outcome(&error),
-            Ok(()) => match store.place(&tmp, key) {
-                Ok(_) => (TransferResult::Done, None),
-                Err(error) => local_outcome(&error),
-            },
-        }
-    }
-
-    /// The special remote of a place, made once.
-    pub(crate) fn special(&self, place: &PlaceRow) -> Result<Arc<dyn SpecialRemote>, String> {
-        if let Some(remote) = self.shared.remotes.lock().expect("no holder panics").get(&place.id) {
-            return Ok(remote.clone());
-        }
-        let (uuid, config, settings) = self.settings(place)?;
-        let remote: Arc<dyn SpecialRemote> =
-            tributary_remotes::from_config(&uuid, &config, &settings).map_err(|error| chain(&error))?.into();
-        self.shared.remotes.lock().expect("no holder panics").insert(place.id, remote.clone());
-        Ok(remote)
-    }
-
-    /// What a special remote is made of.
-    fn settings(&self, place: &PlaceRow) -> Result<(RepoUuid, RemoteConfig, LocalSettings), String> {
-        let (Reach::Special { config, directory }, Some(uuid)) = (&place.reach, &place.uuid) else {
-            return Err("It is no special remote".into());
-        };
-        let repository = self.repositories.with(|repo| repo.uuid().clone()).map_err(|error| chain(&error))?;
-        let settings = LocalSettings {
-            name: RemoteName::new(&place.name),
-            repository,
-            directory: directory.clone(),
-            marked: place.marked,
-            cost: None,
-            chunk_records: Arc::new(ChunkLogs {
-                repositories: self.repositories.clone(),
-                uuid: uuid.clone(),
-            }),
-        };
-        Ok((uuid.clone(), config.clone(), settings))
-    }
-
-    fn note_chunks(&self, place: &PlaceRow, key: &Key, set: ChunkSet) {
-        let Some(uuid) = place.uuid.clone() else { return };
-        let change =
-            LogChange::Chunks { key: key.clone(), uuid, chunk_size: set.chunk_size, count: set.count };
-        self.shared.chunks.lock().expect("no holder panics").push(change);
     }
 
     fn store(&self) -> Option<ObjectStore> {
