@@ -74,9 +74,13 @@ fn working(numbers: &Numbers) -> String {
     match (numbers.pending, numbers.arriving) {
         (0, 0) => "Looking for changes.".into(),
         (0, arriving) => format!("{} arriving.", files(arriving)),
-        (pending, 0) => format!("{} on their way out.", files(pending)),
-        (pending, arriving) => format!("{} on their way out, {} arriving.", files(pending), files(arriving)),
+        (pending, 0) => format!("{} out.", on_their_way(pending)),
+        (pending, arriving) => format!("{} out, {} arriving.", on_their_way(pending), files(arriving)),
     }
+}
+
+fn on_their_way(count: u64) -> String {
+    format!("{} on {} way", files(count), if count == 1 { "its" } else { "their" })
 }
 
 fn waiting(numbers: &Numbers) -> String {
@@ -192,6 +196,16 @@ mod tests {
         );
         numbers.held = 300;
         assert_eq!(state(&numbers), FolderState::NeedsYou);
+    }
+
+    #[test]
+    fn one_file_is_not_many() {
+        let numbers = Numbers { files: 3, pending: 1, busy: true, ..Numbers::default() };
+        assert_eq!(sentence(&numbers), "1 file on its way out.");
+        assert_eq!(
+            sentence(&Numbers { pending: 2, arriving: 1, ..numbers }),
+            "2 files on their way out, 1 file arriving."
+        );
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) fn open(remote: &GitRemote, path: &Path) -> Result<git2::Repository, 
         Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
             return Err(RemoteError::Auth { name, said: cause.to_string() });
         }
-        Err(cause) => return Err(RemoteError::Unreachable { name, said: cause.to_string() }),
+        Err(cause) => return Err(RemoteError::Unreachable { name, said: why_not(path, &cause) }),
         Ok(_) => {}
     }
     let no_search = RepositoryOpenFlags::NO_SEARCH;
@@ -60,7 +60,17 @@ pub(crate) fn unless_gone<T>(
     }
     match there.path().join("objects").symlink_metadata() {
         Ok(_) => result,
-        Err(cause) => Err(RemoteError::Unreachable { name: remote.name.clone(), said: cause.to_string() }),
+        Err(cause) => {
+            Err(RemoteError::Unreachable { name: remote.name.clone(), said: why_not(there.path(), &cause) })
+        }
+    }
+}
+
+/// Why a path cannot be looked at, in a person's words: what is most often wrong is that a drive is not there.
+fn why_not(path: &Path, cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::NotFound => format!("{} is missing", path.display()),
+        _ => cause.to_string(),
     }
 }
 
