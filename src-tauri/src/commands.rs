@@ -11,6 +11,7 @@ use tracing::warn;
 use tributary_status::{Command, Reply};
 
 use crate::first_paint::FirstPaint;
+use crate::invited::Invited;
 use crate::link::Engine;
 use crate::points::Point;
 use crate::{files, points};
@@ -95,6 +96,12 @@ pub async fn open_folder(engine: State<'_, Engine>, folder: String) -> Result<()
         warn!(%error, "could not open a folder");
         format!("{error:#}")
     })
+}
+
+/// The invitation that was clicked, once; nothing when none was.
+#[tauri::command]
+pub fn take_invitation(invited: State<'_, Invited>) -> Option<String> {
+    invited.take()
 }
 
 /// The first picture is on the screen.

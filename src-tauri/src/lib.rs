@@ -5,7 +5,9 @@ mod commands;
 mod events;
 mod files;
 mod first_paint;
+mod invited;
 mod link;
+mod link_handler;
 mod notify;
 mod points;
 mod rendering;
@@ -21,17 +23,21 @@ use tauri::{AppHandle, Manager, RunEvent, Runtime};
 use tauri_plugin_autostart::MacosLauncher;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedSender};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::first_paint::FirstPaint;
+pub use crate::invited::Clicked;
+use crate::invited::Invited;
 use crate::link::Engine;
 use crate::wish::Wish;
 
 /// How to start.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Start {
     /// Without a window.
     pub hidden: bool,
+    /// With an invitation that was clicked; a window shows it whatever else is said.
+    pub invitation: Option<Clicked>,
 }
 
 /// What a second start says to the first: nothing but its arguments.
@@ -46,10 +52,21 @@ pub fn run(start: Start) -> Result<()> {
     let (wishes, asked) = mpsc::unbounded_channel();
     let (opening, engine) = Engine::opening();
     let second_start = wishes.clone();
+    let invited = Invited::default();
+    let hidden = start.hidden && start.invitation.is_none();
+    if let Some(link) = start.invitation {
+        invited.put(link);
+    }
+    let clicked = invited.clone();
     let single = tauri_plugin_single_instance::Builder::new()
         .dbus_id(link::instance_id())
         .callback(move |_app, arguments, _folder| {
-            if !arguments.iter().any(|argument| argument == HIDDEN) {
+            let link = arguments.iter().skip(1).find_map(|argument| Clicked::of(argument));
+            let shown = link.is_some() || !arguments.iter().any(|argument| argument == HIDDEN);
+            if let Some(link) = link {
+                clicked.put(link);
+            }
+            if shown {
                 let _ = second_start.send(Wish::Show(None)); // The other end is gone only while the program ends.
             }
         })
@@ -59,6 +76,7 @@ pub fn run(start: Start) -> Result<()> {
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_autostart::init(MacosLauncher::LaunchAgent, Some(vec![HIDDEN])))
         .manage(engine.clone())
+        .manage(invited)
         .manage(FirstPaint::default())
         .on_window_event(windows::hear)
         .invoke_handler(tauri::generate_handler![
@@ -68,16 +86,22 @@ pub fn run(start: Start) -> Result<()> {
             commands::choose_file,
             commands::look_at_point,
             commands::open_folder,
+            commands::take_invitation,
             commands::painted,
             commands::unpainted,
             commands::close_window,
         ])
         .setup(move |app| {
             let app = app.handle().clone();
-            if !start.hidden {
+            if !hidden {
                 windows::show_here(&app, None)?;
             }
             tauri::async_runtime::spawn(quit_on_signal(wishes.clone()));
+            tauri::async_runtime::spawn_blocking(|| {
+                if let Err(error) = link_handler::offer() {
+                    debug!(error = format!("{error:#}"), "clicked invitations do not open this program");
+                }
+            });
             tauri::async_runtime::spawn(events::run(app, engine, opening, wishes, asked));
             Ok(())
         })

@@ -4,12 +4,14 @@ use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 use tributary_engine::logging;
+use tributary_shell::Clicked;
 
 const USAGE: &str = "\
-Usage: tributary [--hidden]
+Usage: tributary [--hidden] [LINK]
 
 Shows Tributary's window, or the one of the running program.
 
+  LINK         an invitation (tributary:…): shown with what it leads to, and nothing is joined before you say so
   --hidden     start without a window, in the tray
   --version    print the version and exit
   --help       print this text and exit
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
                 print!("{USAGE}");
                 return ExitCode::SUCCESS;
             }
+            Some(other) if Clicked::of(other).is_some() => start.invitation = Clicked::of(other),
             _ => {
                 eprint!("tributary: unknown argument {}\n{USAGE}", argument.display());
                 return ExitCode::from(2);

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
 use crate::first_paint::{FirstPaint, Page};
+use crate::invited::Invited;
 use crate::rendering::Shown;
 use crate::wish::View;
 use crate::{rendering, web_processes};
@@ -16,6 +17,8 @@ use crate::{rendering, web_processes};
 const MAIN: &str = "main";
 /// The event that asks an open window for a view.
 const VIEW_EVENT: &str = "view";
+/// The event that tells an open window that an invitation was clicked. A new one asks by itself.
+const INVITED_EVENT: &str = "invited";
 /// Who closes the window and opens it again at once gets it without a wait for what was ended meanwhile.
 const SECOND_THOUGHT: Duration = Duration::from_secs(3);
 /// So many looks in a row find nothing before it is over: a process may still have been starting during the first.
@@ -50,6 +53,9 @@ pub fn show_here<R: Runtime>(app: &AppHandle<R>, view: Option<View>) -> Result<(
         window.set_focus().context("bringing the window to the front")?;
         if let Some(view) = view {
             window.emit(VIEW_EVENT, view).context("asking the window for a view")?;
+        }
+        if app.state::<Invited>().waits() {
+            window.emit(INVITED_EVENT, ()).context("telling the window of an invitation")?;
         }
         return Ok(());
     }

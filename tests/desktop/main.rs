@@ -6,6 +6,8 @@
 
 mod account;
 mod first_run;
+mod joining;
+mod links;
 mod memory;
 mod pairing;
 mod preferences;

@@ -60,7 +60,7 @@ fn a_second_computer_of_ones_own_takes_five_steps() {
     there.look_at("pairing-offer-first-run");
     let folder = there.script("return document.querySelector('.page input').value");
     assert_eq!(folder, desktop.folder().to_str().expect("UTF-8"), "where it goes is filled in");
-    there.tab_to("Use its folders of this computer");
+    there.tab_to("That place can be opened");
     there.press(&SPACE.to_string());
     there.tab_to("Start");
     there.press(&ENTER.to_string());
@@ -128,7 +128,7 @@ fn a_friend_takes_two_steps_and_goes_when_told_to() {
     there.shows("dialog", "shares Papers");
     there.shows("dialog", "A computer of ann@friends.example; you can edit it.");
     there.look_at("pairing-offer-dark");
-    there.tab_to("Use its folders of this computer");
+    there.tab_to("That place can be opened");
     there.press(&SPACE.to_string());
     there.tab_to("Accept");
     there.press(&ENTER.to_string());
@@ -243,7 +243,7 @@ fn open_share_dialog(window: &Window) {
 
 /// Opens the dialog that joins a folder, with the focus where the invitation goes.
 #[track_caller]
-fn open_join_dialog(window: &Window) {
+pub fn open_join_dialog(window: &Window) {
     window.press_with_control('2');
     window.shows("h1", "Folders");
     window.tab_to("I have a link or a code…");

@@ -44,6 +44,12 @@ impl Window {
     /// Starts the shell with its window, as from the desktop's menu.
     #[track_caller]
     pub fn open(computer: &Computer) -> Self {
+        Self::open_with(computer, &[])
+    }
+
+    /// The same with arguments, such as the link that was clicked.
+    #[track_caller]
+    pub fn open_with(computer: &Computer, args: &[&str]) -> Self {
         let port = free_port();
         let mut command = computer.command("WebKitWebDriver");
         command.args([&format!("--port={port}"), "--host=127.0.0.1"]).env("TAURI_WEBVIEW_AUTOMATION", "true");
@@ -57,7 +63,7 @@ impl Window {
             steps: RefCell::default(),
             last: RefCell::default(),
         };
-        let options = json!({ "binary": Computer::program(), "args": [] });
+        let options = json!({ "binary": Computer::program(), "args": args });
         let wanted = json!({ "capabilities": { "alwaysMatch": { "webkitgtk:browserOptions": options } } });
         let session = window.request("POST", "/session", Some(&wanted));
         window.session = session["sessionId"].as_str().expect("a session has a name").to_owned();

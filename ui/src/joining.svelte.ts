@@ -22,6 +22,8 @@ export class Joining {
   folder = $state("");
   localPlaces = $state(false);
   failure = $state<Failure | null>(null);
+  /** Whether the invitation was clicked somewhere: it is shown, and the person says that it is to be used. */
+  clicked = $state(false);
   private left = false;
 
   readonly isLink = $derived(LINK.test(this.invitation));
@@ -29,11 +31,22 @@ export class Joining {
   readonly fromFault = $derived(this.isLink || /^([^@/\s]+@[^@/\s]+)?$/.test(this.from.trim()) ? "" : t.pairing.join.needFrom);
   readonly folderFault = $derived(this.folder.startsWith("/") ? "" : t.pairing.join.targetFault);
   /** Where it is, in the engine's eyes. */
-  readonly status = $derived.by(() =>
-    this.live.snapshot?.pairings.find((known) => !known.inviting && (this.offer === null || known.id === this.offer.id)),
-  );
+  readonly status = $derived.by(() => this.known());
+
+  /** What is being done, in words. */
+  readonly sentence = $derived.by(() => {
+    if (this.status) return this.status.sentence;
+    return this.live.snapshot?.account?.state === "online" ? t.pairing.join.trying : t.pairing.join.connecting;
+  });
 
   constructor(private readonly live: Live) {}
+
+  /** Fills in an invitation that was clicked. */
+  take(link: string): void {
+    this.invitation = link;
+    this.clicked = true;
+    this.failure = null;
+  }
 
   /** Looks for the inviter with what was typed, until there is an offer. */
   async start(): Promise<void> {
@@ -93,9 +106,15 @@ export class Joining {
       await this.live.api.answerPairing(id, false);
     } else if (this.stage === "trying") {
       await this.live.refresh();
-      if (this.status) await this.live.api.cancelPairing(this.status.id);
+      // Asked anew: what was derived is not kept fresh once the dialog is closed.
+      const known = this.known();
+      if (known) await this.live.api.cancelPairing(known.id);
     }
     await this.live.refresh();
+  }
+
+  private known() {
+    return this.live.snapshot?.pairings.find((known) => !known.inviting && (this.offer === null || known.id === this.offer.id));
   }
 
   private failed(failure: Failure): void {

@@ -23,6 +23,8 @@ export class Live {
   failure = $state<Failure | null>(null);
   suggestions = $state<Suggestions>({ home: "", folder: "", computer: "" });
   view = $state<ViewName>(VIEWS.find((view) => location.hash === `#${view}`) ?? "overview");
+  /** An invitation that was clicked somewhere and that no form has taken up yet. */
+  clicked = $state<string | null>(null);
   /** Now, for relative times. */
   now = $state(Date.now());
   /** What the live region says. */
@@ -52,9 +54,12 @@ export class Live {
   async start(): Promise<void> {
     this.ends.push(await this.backend.listen((event) => this.hear(event)));
     this.ends.push(await this.backend.onView((view) => (this.view = view)));
+    this.ends.push(await this.backend.onInvited(() => void this.takeInvitation()));
     this.clock = setInterval(() => (this.now = Date.now()), CLOCK_MS);
     this.suggestions = await this.backend.suggestions();
     await this.refresh();
+    // One that was clicked before there was a window.
+    await this.takeInvitation();
   }
 
   stop(): void {
@@ -64,11 +69,12 @@ export class Live {
     clearTimeout(this.speakTimer);
   }
 
-  /** Does a wish and says what came of it in the one place for it. */
-  async wish<T>(asked: Promise<Outcome<T>>): Promise<Outcome<T>> {
+  /** Does a wish and says what came of it in the one place for it; quietly where the window shows it anyway. */
+  async wish<T>(asked: Promise<Outcome<T>>, quietly = false): Promise<Outcome<T>> {
     const outcome = await asked;
     if (!outcome.ok) this.notice = { text: `${outcome.failure.sentence} ${outcome.failure.hint}`, fault: true };
-    else if (typeof outcome.value === "string") this.notice = { text: outcome.value, fault: false };
+    else this.notice = null;
+    if (outcome.ok && !quietly && typeof outcome.value === "string") this.notice = { text: outcome.value, fault: false };
     await this.refresh();
     return outcome;
   }
@@ -115,6 +121,10 @@ export class Live {
       this.refreshing = false;
     }
     this.measure();
+  }
+
+  private async takeInvitation(): Promise<void> {
+    this.clicked = (await this.backend.takeInvitation()) ?? this.clicked;
   }
 
   private hear({ number, event }: NumberedEvent): void {

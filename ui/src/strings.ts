@@ -120,7 +120,7 @@ export const t = {
     title: "Next: your other computer",
     text: "Start Tributary there, choose “I already use this on another computer”, and name this transfer point:",
     invite: "Invite it, and it gets the folder by a link or a code.",
-    either: "Invite it, and it gets the folder by a link or a code. Or start Tributary there, choose “I already use this on another computer”, and name this transfer point:",
+    either: "Or do without an invitation: start Tributary there, choose “I already use this on another computer”, and name this transfer point:",
   },
 
   addFolder: "Add a folder…",

@@ -134,7 +134,7 @@ describe("joining", () => {
     expect(folder.value).toBe(offer.folder);
     await opened.user.clear(folder);
     await opened.user.type(folder, "/home/ann/Rome");
-    expect(dialog().getByRole<HTMLInputElement>("checkbox", { name: /folders of this computer/ }).checked).toBe(false);
+    expect(dialog().getByRole<HTMLInputElement>("checkbox", { name: /That place/ }).checked).toBe(false);
     await opened.user.click(dialog().getByRole("button", { name: "Accept" }));
     await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
     expect(asked(opened, "answerPairing")).toEqual([{ type: "answerPairing", pairing: offer.id, yes: true, folder: "/home/ann/Rome", localPlaces: false }]);
@@ -196,7 +196,7 @@ describe("joining", () => {
     await opened.user.type(screen.getByLabelText("Address"), "ann@example.org");
     await opened.user.type(screen.getByLabelText("Password"), "secret{Enter}");
     expect(await screen.findByText("Ben’s laptop shares Trip")).toBeTruthy();
-    await opened.user.click(screen.getByRole("checkbox", { name: /folders of this computer/ }));
+    await opened.user.click(screen.getByRole("checkbox", { name: /That place/ }));
     await opened.user.click(screen.getByRole("button", { name: "Start" }));
     await screen.findByRole("navigation");
     expect(opened.backend.asked.filter((c) => c.type !== "status").map((c) => c.type)).toEqual(["login", "join", "answerPairing"]);

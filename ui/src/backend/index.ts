@@ -35,6 +35,10 @@ export interface Backend {
   listen(heard: (event: NumberedEvent) => void): Promise<() => void>;
   /** Calls back when the shell asks for a view. */
   onView(asked: (view: ViewName) => void): Promise<() => void>;
+  /** Calls back when an invitation was clicked somewhere, such as in a mail. */
+  onInvited(clicked: () => void): Promise<() => void>;
+  /** The invitation that was clicked, once; null when none was. */
+  takeInvitation(): Promise<string | null>;
   /** What to fill in. */
   suggestions(): Promise<Suggestions>;
   /** Lets the person choose a folder; null when they changed their mind. */

@@ -164,11 +164,15 @@ export interface MockBackend extends Backend {
   emit(event: NumberedEvent["event"]): void;
   /** The shell asks for a view. */
   show(view: ViewName): void;
+  /** Somebody clicks an invitation. */
+  click(link: string): void;
 }
 
 export function mock(name: string): MockBackend {
   const heard = new Set<(event: NumberedEvent) => void>();
   const views = new Set<(view: ViewName) => void>();
+  const invited = new Set<() => void>();
+  let clicked: string | null = null;
   const backend: MockBackend = {
     snapshot: scene(name as Scene),
     asked: [],
@@ -177,6 +181,10 @@ export function mock(name: string): MockBackend {
       for (const callback of heard) callback({ number: backend.snapshot.event, event });
     },
     show: (view) => views.forEach((callback) => callback(view)),
+    click(link) {
+      clicked = link;
+      invited.forEach((callback) => callback());
+    },
     async send(command) {
       backend.asked.push(command);
       return structuredClone(answer(backend, command));
@@ -188,6 +196,15 @@ export function mock(name: string): MockBackend {
     async onView(callback) {
       views.add(callback);
       return () => views.delete(callback);
+    },
+    async onInvited(callback) {
+      invited.add(callback);
+      return () => invited.delete(callback);
+    },
+    async takeInvitation() {
+      const link = clicked;
+      clicked = null;
+      return link;
     },
     suggestions: async () => ({ home: "/home/ann", folder: "/home/ann/Sync", computer: "laptop" }),
     chooseFolder: async () => "/media/ann/stick",

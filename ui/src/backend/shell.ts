@@ -1,4 +1,4 @@
-// The shell's interface: its own commands and two events, nothing of Tauri's plug-ins.
+// The shell's interface: its own commands and three events, nothing of Tauri's plug-ins.
 
 import { invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
@@ -10,6 +10,8 @@ export function shell(): Backend {
     send: (command) => invoke("command", { command }),
     listen: (heard) => listen<NumberedEvent>("engine", ({ payload }) => heard(payload)),
     onView: (asked) => listen<ViewName>("view", ({ payload }) => asked(payload)),
+    onInvited: (clicked) => listen("invited", clicked),
+    takeInvitation: () => invoke<string | null>("take_invitation"),
     suggestions: () => invoke<Suggestions>("suggestions"),
     chooseFolder: (start) => invoke<string | null>("choose_folder", { start }),
     chooseFile: (start) => invoke<string | null>("choose_file", { start }),

@@ -44,6 +44,7 @@ pub const TEST: &[Package] = &[
     &["webkit2gtk-driver"],
     &["fonts-dejavu-core"],
     &["libglib2.0-bin"],
+    &["xdg-utils"],
     &["xfce4-panel"],
     &["dunst"],
     &["imagemagick"],
