@@ -20,10 +20,20 @@ import { t } from "./strings";
 export type Outcome<T> = { ok: true; value: T } | { ok: false; failure: Failure };
 
 export class Api {
+  /** How commands name the folders whose path is not UTF-8, by the path that is shown. */
+  private readonly names = new Map<string, string>();
+
   constructor(private readonly backend: Backend) {}
 
-  status(): Promise<Outcome<Snapshot>> {
-    return this.ask({ type: "status", folder: null }, (r) => (r.type === "status" ? r.snapshot : undefined));
+  async status(): Promise<Outcome<Snapshot>> {
+    const told = await this.ask({ type: "status", folder: null }, (r) => (r.type === "status" ? r.snapshot : undefined));
+    if (told.ok) {
+      this.names.clear();
+      for (const { path, pathBase64 } of told.value.folders) {
+        if (pathBase64 !== undefined) this.names.set(path, `base64:${pathBase64}`);
+      }
+    }
+    return told;
   }
   addFolder(folder: string, description: string | null = null) {
     return this.done({ type: "addFolder", folder, description });
@@ -100,9 +110,14 @@ export class Api {
     return this.ask(command, (r) => (r.type === "done" ? r.sentence : undefined));
   }
 
+  private named(command: Command): Command {
+    if (!("folder" in command) || command.folder === null) return command;
+    return { ...command, folder: this.names.get(command.folder) ?? command.folder };
+  }
+
   private async ask<T>(command: Command, pick: (reply: Reply) => T | undefined): Promise<Outcome<T>> {
     try {
-      const reply = await this.backend.send(command);
+      const reply = await this.backend.send(this.named(command));
       if (reply.type === "failed") return { ok: false, failure: reply.failure };
       const value = pick(reply);
       if (value !== undefined) return { ok: true, value };
