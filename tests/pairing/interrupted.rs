@@ -13,7 +13,11 @@ const LONG: Duration = LIMIT.saturating_mul(3);
 #[test]
 fn an_inviter_that_is_killed_while_it_asks_is_noticed() {
     let Some(party) = Party::new() else { return };
-    let (mut ann, ben) = (party.inviter(), party.computer("ben", BEN));
+    // What is not answered for this long is lost.
+    let impatient = |machine: &mut tributary_testkit::Sandbox| {
+        machine.set("TRIBUTARY_STREAM_PATIENCE", "10");
+    };
+    let (mut ann, ben) = (party.inviter(), party.computer_with("ben", BEN, impatient));
     let link = said(&ann.invites(&[]), "link");
     std::thread::scope(|scope| {
         // A server keeps the place of a client that was killed for a while: it takes some questions that nobody answers.

@@ -9,6 +9,9 @@ mod between;
 mod clocks;
 mod friends;
 mod interrupted;
+mod kills;
+
 mod own;
+mod parting;
 mod party;
 mod three;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use tributary_testkit::xmpp_servers::{Ejabberd, Prosody, XmppServer};
+use tributary_testkit::xmpp_servers::{Ejabberd, Prosody, ProsodyOptions, XmppServer};
 use tributary_testkit::{Finished, Node, Sandbox, eventually, need_all};
 
 use crate::member::{LIMIT, Member, bare, text, trib};
@@ -51,6 +51,16 @@ impl Party {
             Server::Prosody => Box::new(Prosody::start("p.example", &ACCOUNTS)),
             Server::Ejabberd => Box::new(Ejabberd::start("e.example", &ACCOUNTS)),
         };
+        Some(Party { server, sandbox: Sandbox::new() })
+    }
+
+    /// A party at a prosody without these modules.
+    pub fn without(modules: &[&str]) -> Option<Party> {
+        if !need_all(&[&["git"], Prosody::NEEDS].concat()) {
+            return None;
+        }
+        let options = ProsodyOptions { without: modules, ..ProsodyOptions::default() };
+        let server = Box::new(Prosody::start_with("p.example", &ACCOUNTS, options));
         Some(Party { server, sandbox: Sandbox::new() })
     }
 

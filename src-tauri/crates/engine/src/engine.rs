@@ -159,8 +159,13 @@ impl Engine {
             board: board.clone(),
         };
         tasks.spawn(pairing::run(thread, stop.clone()));
-        let thread =
-            Notices { peers: peers.clone(), device: device.clone(), tunnels: tunnels.clone(), calls };
+        let thread = Notices {
+            peers: peers.clone(),
+            device: device.clone(),
+            tunnels: tunnels.clone(),
+            board: board.clone(),
+            calls,
+        };
         tasks.spawn(notices::run(thread, stop.clone()));
         let network = NetworkWatcher { account: account.clone(), folders: folders.clone() };
         tasks.spawn(network_watcher::run(network, stop.clone()));

@@ -8,6 +8,7 @@
 //! Who joins has the folder before it says yes, and who fails takes back what it made: so there is nothing half.
 
 pub(crate) mod grant;
+pub(crate) mod insist;
 pub(crate) mod joining;
 pub(crate) mod message;
 pub(crate) mod notice;

@@ -46,7 +46,7 @@ use self::ways::{Next, Ways};
 use crate::state::peers::{Contact, Peer, Peers, Share};
 
 pub(crate) use self::door::{Door, Pushed};
-pub(crate) use self::notice::{NoticeCall, NoticeError};
+pub(crate) use self::notice::{NoticeCall, NoticeError, Said};
 
 /// The scheme of the URLs.
 pub(crate) const SCHEME: &str = "xmpp";
@@ -124,6 +124,8 @@ struct Inner {
     stop: CancellationToken,
     now: Mutex<Now>,
     presence: watch::Sender<u64>,
+    /// Counts how often somebody came with whom we have parted.
+    knocks: watch::Sender<u64>,
 }
 
 /// What is so at this moment.
@@ -169,8 +171,8 @@ struct Listed {
 impl Tunnels {
     /// No tunnels, for devices in this book. They end with `stop`.
     pub(crate) fn new(peers: Peers, patience: Patience, stop: CancellationToken) -> Self {
-        let (now, presence) = (Mutex::default(), watch::channel(0).0);
-        Self(Arc::new(Inner { peers, patience, stop, now, presence }))
+        let (now, presence, knocks) = (Mutex::default(), watch::channel(0).0, watch::channel(0).0);
+        Self(Arc::new(Inner { peers, patience, stop, now, presence, knocks }))
     }
 
     /// How long streams may take for what.
@@ -382,7 +384,11 @@ impl Tunnels {
     }
 
     fn lets_in(&self, client: &FullJid) -> bool {
-        self.behind(client).is_some()
+        let known = self.behind(client).is_some();
+        if !known && self.0.peers.has_parted_with(client) {
+            self.0.knocks.send_modify(|number| *number += 1);
+        }
+        known
     }
 
     fn list(&self, device: DeviceId, ours: Option<RepoUuid>, serves: Option<Service>) -> Listed {

@@ -188,7 +188,7 @@ impl GitRemote {
 
     /// Adds a remote to the configuration, or gives the existing one of that name this URL.
     pub fn add(git: &git2::Repository, name: &str, url: &str) -> Result<GitRemote, git2::Error> {
-        let added = config_lock::patiently(|| {
+        let added = config_lock::patiently(git, || {
             git.remote(name, url).map(drop).inspect_err(|cause| {
                 // Half of one would be taken for a whole one when it is tried again.
                 if cause.code() == ErrorCode::Locked {
@@ -197,7 +197,9 @@ impl GitRemote {
             })
         });
         match added {
-            Err(cause) if cause.code() == ErrorCode::Exists => git.remote_set_url(name, url)?,
+            Err(cause) if cause.code() == ErrorCode::Exists => {
+                config_lock::patiently(git, || git.remote_set_url(name, url))?;
+            }
             added => added?,
         }
         Ok(GitRemote::new(git, name, url))
@@ -205,7 +207,7 @@ impl GitRemote {
 
     /// Removes the remote with its configuration and remote-tracking refs; false when there was none.
     pub fn remove(git: &git2::Repository, name: &str) -> Result<bool, git2::Error> {
-        match config_lock::patiently(|| git.remote_delete(name)) {
+        match config_lock::patiently(git, || git.remote_delete(name)) {
             Ok(()) => Ok(true),
             Err(cause) if cause.code() == ErrorCode::NotFound => Ok(false),
             Err(cause) => Err(cause),

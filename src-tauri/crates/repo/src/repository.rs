@@ -172,12 +172,12 @@ impl Repository {
 
     /// Sets a variable in the repository's own configuration.
     pub fn git_config_set(&self, name: &str, value: &str) -> Result<(), git2::Error> {
-        config_lock::patiently(|| self.local_config()?.set_str(name, value))
+        config_lock::patiently(&self.git, || self.local_config()?.set_str(name, value))
     }
 
     /// Removes a variable from the repository's own configuration; unset already is fine.
     pub fn git_config_unset(&self, name: &str) -> Result<(), git2::Error> {
-        match config_lock::patiently(|| self.local_config()?.remove(name)) {
+        match config_lock::patiently(&self.git, || self.local_config()?.remove(name)) {
             Err(error) if error.code() != git2::ErrorCode::NotFound => Err(error),
             _ => Ok(()),
         }

@@ -82,6 +82,8 @@ pub enum ProblemCode {
     PeerAsks,
     /// A pairing failed, or somebody tried a wrong code.
     PairingFailed,
+    /// A paired computer does not share a folder with this one any more.
+    PeerLeft,
     /// A part of the engine failed and is being restarted.
     Internal,
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tributary_status::{Failure, PairingStage, PairingStatus, Reply};
+use tributary_status::{Failure, PairingStage, PairingStatus, ProblemCode, Reply};
 use tributary_xmpp::account::{BareJid, FullJid};
 use tributary_xmpp::courier::Delivery;
 use tributary_xmpp::device::DeviceKeys;
@@ -191,8 +191,11 @@ impl Joining {
                 return Err(failure);
             }
         }
+        let path = fetched.path.display().to_string();
+        self.engine.board.clear_about(ProblemCode::PeerLeft, &path);
         folder::start(&self.engine, &fetched).await?;
-        let missing = folder::add_places(&self.engine, &fetched, &terms, places).await;
+        let mut missing = places.left_out().to_vec();
+        missing.extend(folder::add_places(&self.engine, &fetched, &terms, &places).await);
         self.engine.joins.settled(&entry.id);
         let from = person(&card);
         let mut sentence =

@@ -6,6 +6,7 @@
 
 mod hearsay;
 mod kept;
+mod parted;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -122,6 +123,8 @@ struct Pages {
     peers: Vec<Peer>,
     /// Those who were removed, oldest first.
     removed: Vec<Removed>,
+    /// Those who are paired no more and may not know it, oldest first.
+    parted: Vec<Peer>,
 }
 
 /// A device that a folder was shared with, and is no more. It is remembered, so that nobody who has not heard of it
@@ -299,7 +302,7 @@ impl Peers {
         })
     }
 
-    /// A device is paired no more, as if it had never been.
+    /// A device is paired no more, as if it had never been: it does not count us as paired either.
     ///
     /// # Errors
     /// When that could not be kept; then it still is.
@@ -320,7 +323,7 @@ impl Peers {
             for peer in &mut pages.peers {
                 peer.shares.retain(|share| share.ours != *ours);
             }
-            pages.peers.retain(|peer| !peer.shares.is_empty());
+            pages.part_with_who_shares_nothing();
             Ok(())
         })
     }
@@ -364,6 +367,7 @@ impl Book {
 impl Pages {
     fn admit(&mut self, peer: Peer) -> Result<(), PeersError> {
         self.removed.retain(|removed| removed.device != peer.id() || peer.share(&removed.ours).is_none());
+        self.parted.retain(|parted| parted.keys != peer.keys || parted.account != peer.account);
         let known =
             self.peers.iter_mut().find(|known| known.keys == peer.keys && known.account == peer.account);
         let Some(known) = known else {

@@ -4,6 +4,8 @@
 //! for the time to try again. So who was off hears it when it comes; and the first exchange after a pairing is the trial
 //! that makes it count. Renews a folder's key whenever somebody was removed who knows it. Ends when told to stop.
 
+mod farewells;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +20,12 @@ use tributary_xmpp::notice::Notice;
 use zeroize::Zeroizing;
 
 use crate::pairing::notice;
+use crate::state::board::Board;
 use crate::state::own_device::{OwnDevice, Secrets};
 use crate::state::peers::Peers;
 use crate::threads::committer::chain;
-use crate::tunnel::{NoticeCall, NoticeError, Tunnels};
+use crate::threads::notices::farewells::Farewells;
+use crate::tunnel::{NoticeCall, NoticeError, Said, Tunnels};
 
 /// First and longest pause before a device that is online and did not take a notice in is told again. It may not have
 /// heard of us yet, from whoever introduces us.
@@ -35,6 +39,7 @@ pub(crate) struct Notices {
     pub(crate) peers: Peers,
     pub(crate) device: OwnDevice,
     pub(crate) tunnels: Tunnels,
+    pub(crate) board: Arc<Board>,
     pub(crate) calls: mpsc::Receiver<NoticeCall>,
 }
 
@@ -56,7 +61,8 @@ type Outcome = (DeviceId, Zeroizing<Vec<u8>>, Result<(), NoticeError>);
 /// Runs until told to stop.
 pub(crate) async fn run(mut notices: Notices, stop: CancellationToken) {
     let (mut paired, mut secrets) = (notices.peers.changes(), notices.device.changes());
-    let mut present = notices.tunnels.presence_changes();
+    let (mut present, mut knocks) = (notices.tunnels.presence_changes(), notices.tunnels.knocks());
+    let (mut farewells, mut knocked) = (Farewells::default(), false);
     let mut told: BTreeMap<DeviceId, Told> = BTreeMap::new();
     let mut under_way: JoinSet<Outcome> = JoinSet::new();
     loop {
@@ -64,6 +70,7 @@ pub(crate) async fn run(mut notices: Notices, stop: CancellationToken) {
         paired.mark_unchanged();
         secrets.mark_unchanged();
         present.mark_unchanged();
+        farewells.say(&notices.peers, &notices.tunnels, std::mem::take(&mut knocked));
         notices.renew_what_is_known_outside().await;
         let again_at = notices.tell_all(&mut told, &mut under_way);
         let again = async {
@@ -78,6 +85,8 @@ pub(crate) async fn run(mut notices: Notices, stop: CancellationToken) {
             Ok(()) = paired.changed() => {}
             Ok(()) = secrets.changed() => {}
             Ok(()) = present.changed() => {}
+            Ok(()) = knocks.changed() => knocked = true,
+            Some(said) = farewells.next() => farewells.said(&notices.peers, said),
             Some(call) = notices.calls.recv() => notices.hear(call, &mut told).await,
             Some(done) = under_way.join_next() => {
                 let (device, said, outcome) = done.expect("telling does not panic");
@@ -128,7 +137,17 @@ impl Notices {
     /// Takes in what a device said. Who was not understood hears that, by the answer that does not come.
     async fn hear(&self, call: NoticeCall, told: &mut BTreeMap<DeviceId, Told>) {
         let (Some(secrets), Some(peer)) = (self.device.now(), self.peers.get(call.from)) else { return };
-        let Some(said) = Notice::decode(&call.said) else {
+        let said = match &call.said {
+            Said::Notice(said) => said,
+            Said::Farewell => {
+                if farewells::take_in(&peer, &self.peers, &self.device, &self.board).await {
+                    // Who asked may be gone.
+                    call.taken.send(()).ok();
+                }
+                return;
+            }
+        };
+        let Some(said) = Notice::decode(said) else {
             return tracing::info!(device = %call.from, "what a paired computer said makes no sense");
         };
         let now = now();

@@ -152,6 +152,9 @@ pub(crate) async fn run(mut thread: PairingThread, stop: CancellationToken) {
             // No sender ends before this thread does.
             Ok(()) = line.changed() => {
                 packets = None;
+                if thread.lines.now().is_some() {
+                    invited.are_back();
+                }
                 thread.restore(&mut invited).await;
             }
             Ok(()) = secrets.changed() => thread.restore(&mut invited).await,

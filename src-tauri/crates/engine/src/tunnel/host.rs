@@ -85,6 +85,9 @@ pub(super) async fn receive(
         Some(Call::Notice) => {
             return notice::hear(tunnels, peer, door, sender, receiver).await.map(|()| None);
         }
+        Some(Call::Farewell) => {
+            return notice::hear_farewell(peer, door, sender, receiver).await.map(|()| None);
+        }
         None => return refuse(&mut sender, NOT_UNDERSTOOD).await.map(|()| None),
     };
     match admit(tunnels, peer, &request, door).await {

@@ -1,11 +1,13 @@
 //! Notices: what two paired engines say to each other themselves. One stream carries one of them, and the answer that
-//! it was taken in. What is in it is for `pairing/notice.rs`; here it is bytes.
+//! it was taken in. What is in it is for `pairing/notice.rs`; here it is bytes. A farewell, that they are paired no more,
+//! goes the same way and has nothing in it.
 
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
+use tributary_xmpp::account::FullJid;
 use tributary_xmpp::channel::{self, Binding, Carrier, ChannelError, Frame, Party, Receiver, Sender};
 use tributary_xmpp::device::DeviceId;
 use tributary_xmpp::ibb::OpenError;
@@ -30,10 +32,18 @@ const NOT_TAKEN: &str = "What was said could not be taken in here.";
 pub(crate) struct NoticeCall {
     /// Who.
     pub(crate) from: DeviceId,
-    /// What, at most [`MAX_NOTICE`] bytes.
-    pub(crate) said: Vec<u8>,
+    /// What.
+    pub(crate) said: Said,
     /// Whether it was taken in. Dropped, it was not.
     pub(crate) taken: oneshot::Sender<()>,
+}
+
+/// What a device says.
+pub(crate) enum Said {
+    /// A notice, at most [`MAX_NOTICE`] bytes.
+    Notice(Vec<u8>),
+    /// It is paired with us no more.
+    Farewell,
 }
 
 /// Why a device was not told something.
@@ -59,36 +69,56 @@ impl Tunnels {
         self.client_of(peer).map(|(_, came)| came)
     }
 
+    /// Counts how often somebody came with whom we have parted, and who does not know it.
+    pub(crate) fn knocks(&self) -> watch::Receiver<u64> {
+        self.0.knocks.subscribe()
+    }
+
     /// Tells a paired device something. It has taken it in when this returns.
     ///
     /// # Errors
     /// As the variants say; all may pass by themselves.
     pub(crate) async fn tell(&self, device: DeviceId, said: Vec<u8>) -> Result<(), NoticeError> {
-        let line = self.now().line.clone().ok_or(NoticeError::Away)?;
         let peer = self.0.peers.get(device).ok_or(NoticeError::Away)?;
-        let bound = line.bound.ok_or(NoticeError::Away)?;
         let (client, _) = self.client_of(&peer).ok_or(NoticeError::Away)?;
         let listed = self.list(device, None, None);
-        let told = async {
-            // A fast way would not be worth the asking: it is little.
-            let stream = open_in_band(&line.streams, &client).await.map_err(NoticeError::Unopened)?;
-            let binding = Binding {
-                carrier: Carrier::InBand,
-                stream: stream.name().to_owned(),
-                initiator: Party { device: line.keys.public().id(), address: bound },
-                responder: Party { device, address: client },
-            };
-            let limit = self.0.patience.handshake;
-            let (sender, receiver) =
-                channel::initiate(stream, &line.keys, &peer.keys, &binding, limit).await?;
-            timeout(EXCHANGE, say(sender, receiver, said)).await.map_err(|_| ChannelError::Silent)?
-        };
         tokio::select! {
-            told = told => told?,
+            told = self.call(&peer, client, Call::notice(), said) => told?,
             () = listed.cut.cancelled() => return Err(ChannelError::Cut.into()),
         }
         self.has_met(device, Contact::Reached);
         Ok(())
+    }
+
+    /// Tells a device with which we have parted that it is paired no more, where it was last.
+    ///
+    /// # Errors
+    /// As the variants say; all may pass by themselves.
+    pub(crate) async fn bid_farewell(&self, parted: &Peer) -> Result<(), NoticeError> {
+        let told = self.call(parted, parted.address.clone(), Call::farewell(), vec![]);
+        self.0.stop.run_until_cancelled(told).await.unwrap_or(Err(NoticeError::Away))
+    }
+
+    async fn call(
+        &self,
+        peer: &Peer,
+        client: FullJid,
+        request: Vec<u8>,
+        said: Vec<u8>,
+    ) -> Result<(), NoticeError> {
+        let line = self.now().line.clone().ok_or(NoticeError::Away)?;
+        let bound = line.bound.ok_or(NoticeError::Away)?;
+        // A fast way would not be worth the asking: it is little.
+        let stream = open_in_band(&line.streams, &client).await.map_err(NoticeError::Unopened)?;
+        let binding = Binding {
+            carrier: Carrier::InBand,
+            stream: stream.name().to_owned(),
+            initiator: Party { device: line.keys.public().id(), address: bound },
+            responder: Party { device: peer.id(), address: client },
+        };
+        let limit = self.0.patience.handshake;
+        let (sender, receiver) = channel::initiate(stream, &line.keys, &peer.keys, &binding, limit).await?;
+        timeout(EXCHANGE, say(sender, receiver, request, said)).await.map_err(|_| ChannelError::Silent)?
     }
 
     fn has_met(&self, device: DeviceId, contact: Contact) {
@@ -99,13 +129,20 @@ impl Tunnels {
 }
 
 /// Says it over a channel, and waits for the answer.
-async fn say<R, W>(mut sender: Sender<W>, mut receiver: Receiver<R>, said: Vec<u8>) -> Result<(), NoticeError>
+async fn say<R, W>(
+    mut sender: Sender<W>,
+    mut receiver: Receiver<R>,
+    request: Vec<u8>,
+    said: Vec<u8>,
+) -> Result<(), NoticeError>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    sender.send(Frame::Request(Call::notice())).await?;
-    sender.send(Frame::Data(said)).await?;
+    sender.send(Frame::Request(request)).await?;
+    if !said.is_empty() {
+        sender.send(Frame::Data(said)).await?;
+    }
     sender.end().await?;
     match receiver.next().await? {
         Some(Frame::Data(answer)) if answer == NOTED => {}
@@ -139,13 +176,7 @@ where
                 _ => return Err(ChannelError::Malformed),
             }
         }
-        let (taken, was_taken) = oneshot::channel();
-        let call = NoticeCall { from: peer.id(), said, taken };
-        let handed = match door.notices() {
-            Some(notices) => notices.send(call).await.is_ok(),
-            None => false,
-        };
-        if !handed || was_taken.await.is_err() {
+        if !hand_in(peer, door, Said::Notice(said)).await {
             return refuse(&mut sender, NOT_TAKEN).await;
         }
         tunnels.has_met(peer.id(), Contact::Served);
@@ -157,5 +188,40 @@ where
     tokio::select! {
         heard = timeout(EXCHANGE, heard) => heard.unwrap_or(Err(ChannelError::Silent)),
         () = listed.cut.cancelled() => Err(ChannelError::Cut),
+    }
+}
+
+/// Takes in that a paired device has parted with us. Nothing cuts this off when we part with it for that.
+pub(super) async fn hear_farewell<R, W>(
+    peer: &Peer,
+    door: &Door,
+    mut sender: Sender<W>,
+    mut receiver: Receiver<R>,
+) -> Result<(), ChannelError>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let heard = async {
+        match receiver.next().await? {
+            Some(Frame::End) | None => {}
+            _ => return Err(ChannelError::Malformed),
+        }
+        if !hand_in(peer, door, Said::Farewell).await {
+            return refuse(&mut sender, NOT_TAKEN).await;
+        }
+        sender.send(Frame::Data(NOTED.to_vec())).await?;
+        sender.end().await
+    };
+    timeout(EXCHANGE, heard).await.unwrap_or(Err(ChannelError::Silent))
+}
+
+/// Hands in what a device says. Gives whether it was taken in.
+async fn hand_in(peer: &Peer, door: &Door, said: Said) -> bool {
+    let (taken, was_taken) = oneshot::channel();
+    let call = NoticeCall { from: peer.id(), said, taken };
+    match door.notices() {
+        Some(notices) => notices.send(call).await.is_ok() && was_taken.await.is_ok(),
+        None => false,
     }
 }

@@ -1,7 +1,7 @@
 //! What a guest asks for, in the first frame. For git: lines `git 1`, the service as git calls it, the UUID of the
 //! repository that it means, and the UUID of its own repository of the same folder; a guest that takes what is much in
 //! stages says `stages` then, and `has OID` for each tip that it has complete. To say something itself: the line
-//! `notice 1`. Other lines that follow are skipped, for later.
+//! `notice 1`; that the two are paired no more: the line `farewell 1`. Other lines that follow are skipped, for later.
 
 use tributary_formats::uuid::RepoUuid;
 use tributary_repo::Oid;
@@ -11,6 +11,8 @@ use tributary_repo::transport::{Asked, Service};
 const PROTOCOL: &str = "git 1";
 /// The first line of a notice.
 const NOTICE: &str = "notice 1";
+/// The first line of a farewell.
+const FAREWELL: &str = "farewell 1";
 
 /// Why a guest calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub(super) enum Call {
     Git(Request),
     /// The other engine itself has something to say.
     Notice,
+    /// The other side has parted with us: we are paired no more.
+    Farewell,
 }
 
 /// Tips that a guest may name: a request has few bytes.
@@ -41,10 +45,16 @@ impl Call {
         format!("{NOTICE}\n").into_bytes()
     }
 
+    /// The first frame of a farewell.
+    pub(super) fn farewell() -> Vec<u8> {
+        format!("{FAREWELL}\n").into_bytes()
+    }
+
     /// Reads why somebody calls; `None` for what no version says.
     pub(super) fn decode(bytes: &[u8]) -> Option<Call> {
         match std::str::from_utf8(bytes).ok()?.lines().next()? {
             NOTICE => Some(Self::Notice),
+            FAREWELL => Some(Self::Farewell),
             _ => Request::decode(bytes).map(Self::Git),
         }
     }
@@ -101,6 +111,7 @@ mod tests {
         assert_eq!(Call::decode(&request.encode()), Some(Call::Git(request)));
         let later = [Call::notice(), b"something new\n".to_vec()].concat();
         assert_eq!(Call::decode(&later), Some(Call::Notice));
+        assert_eq!(Call::decode(&Call::farewell()), Some(Call::Farewell));
         for text in ["", "notice", "notice 2\n", "notice 1 \n"] {
             assert_eq!(Call::decode(text.as_bytes()), None, "{text:?}");
         }

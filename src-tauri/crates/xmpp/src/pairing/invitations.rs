@@ -125,7 +125,13 @@ impl Invitations {
         self.open.get(&slot).map(Inviter::stage)
     }
 
-    /// Time passed: to be called at least every few seconds while somebody looks, and every hour otherwise.
+    /// This device is online again: joiners could not be heard meanwhile, and have their time anew.
+    pub fn is_back(&mut self, now: Seconds) {
+        self.open.values_mut().for_each(|inviter| inviter.is_back(now));
+    }
+
+    /// Time passed: to be called at least every few seconds while somebody looks, and every hour otherwise; not while this
+    /// device is offline.
     pub fn tick(&mut self, now: Seconds) -> Vec<(Slot, InviterEvent)> {
         let tick = |(slot, inviter): (&Slot, &mut Inviter)| Some((*slot, inviter.tick(now)?));
         let events = self.open.iter_mut().filter_map(tick).collect();

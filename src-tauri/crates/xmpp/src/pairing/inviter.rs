@@ -184,6 +184,13 @@ impl Inviter {
         joiner.map(|joiner| (joiner, Step::Refused(Refusal::Cancelled)))
     }
 
+    /// This side was away and is back: who came before it went has not been heard since.
+    pub(crate) fn is_back(&mut self, now: Seconds) {
+        if let State::Asking { until, .. } | State::Granted { until, .. } = &mut self.state {
+            *until = now + STILL_PATIENCE;
+        }
+    }
+
     /// Time passed.
     pub(crate) fn tick(&mut self, now: Seconds) -> Option<InviterEvent> {
         match &self.state {

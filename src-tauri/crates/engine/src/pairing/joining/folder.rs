@@ -151,14 +151,14 @@ pub(super) async fn start(engine: &Arc<Engine>, fetched: &Fetched) -> Result<(),
     folders::start(engine, &fetched.path).await
 }
 
-/// Adds the other places. Gives the names of those that are not used here.
+/// Adds the other places; those that are there already stay. Gives the names of those that could not be added.
 pub(super) async fn add_places(
     engine: &Arc<Engine>,
     fetched: &Fetched,
     grant: &Terms,
-    usable: Usable,
+    usable: &Usable,
 ) -> Vec<String> {
-    let mut missing = usable.left_out;
+    let mut missing = vec![];
     let special = |place: &SharedPlace| matches!(place, SharedPlace::Special { .. });
     if fetched.made && fetched.from.is_none() && usable.places.iter().any(special) {
         // What a special remote is stands in the folder's own log.
@@ -220,6 +220,11 @@ async fn only_read(path: &Path, names: Vec<String>) -> Result<(), Failure> {
 }
 
 impl Usable {
+    /// The names of those that cannot be used here.
+    pub(super) fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
     /// The places as they can be kept.
     pub(super) fn to_keep(&self) -> SetUp {
         SetUp::keeping(self.places.clone(), self.known.clone(), self.branch.clone())

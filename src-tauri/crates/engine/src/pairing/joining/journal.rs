@@ -7,9 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use tributary_formats::uuid::RepoUuid;
-use tributary_xmpp::pairing::Right;
+use tributary_xmpp::pairing::{Packet, Right, Slot, Step};
 
 use super::folder::{Fetched, Terms, Usable};
 use crate::commands::folders;
@@ -54,8 +56,34 @@ pub(crate) struct Agreed {
     pub(crate) from: Option<String>,
     /// The places that are to be used.
     pub(crate) set_up: SetUp,
-    /// Whether this side may have said yes: from then on the other side may count us as paired.
-    pub(crate) said_yes: bool,
+    /// The yes that this side may have said: from then on the other side may count us as paired.
+    pub(crate) yes: Option<Yes>,
+    /// Whether the inviter said that it heard it.
+    #[serde(default)]
+    pub(crate) heard: bool,
+}
+
+/// A yes, sealed for the inviter: the same one can be said again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Yes {
+    slot: u32,
+    /// In base64.
+    sealed: String,
+}
+
+impl Yes {
+    /// The yes in a packet; `None` when there is none in it.
+    pub(super) fn of(packet: &Packet) -> Option<Self> {
+        let Step::Sealed(sealed) = &packet.step else { return None };
+        Some(Self { slot: packet.slot.0, sealed: STANDARD.encode(sealed) })
+    }
+
+    /// The packet that says it; `None` when the journal was damaged.
+    pub(super) fn packet(&self) -> Option<Packet> {
+        let sealed = STANDARD.decode(&self.sealed).ok()?;
+        Some(Packet { slot: Slot(self.slot), step: Step::Sealed(sealed) })
+    }
 }
 
 /// The journal. Clones are the same.
@@ -167,6 +195,7 @@ mod tests {
         journal.put(&one).unwrap();
         journal.put(&other).unwrap();
         let uuid = |text| RepoUuid::parse(text).unwrap();
+        let yes = Packet { slot: Slot(4711), step: Step::Sealed(vec![1, 2, 255]) };
         let agreed = Agreed {
             ours: uuid("ours"),
             theirs: uuid("theirs"),
@@ -178,12 +207,16 @@ mod tests {
             new_key: true,
             from: None,
             set_up: SetUp::default(),
-            said_yes: true,
+            yes: Yes::of(&yes),
+            heard: false,
         };
         let one = Entry { agreed: Some(agreed), ..one };
         journal.put(&one).unwrap();
         journal.settled("other");
-        assert_eq!(Journal::load(file.clone()).all(), [one]);
+        let known = Journal::load(file.clone()).all();
+        assert_eq!(known, [one]);
+        let said = known[0].agreed.as_ref().and_then(|agreed| agreed.yes.as_ref()).and_then(Yes::packet);
+        assert_eq!(said, Some(yes), "what was said can be said again");
         std::fs::write(&file, "[{").unwrap();
         assert!(Journal::load(file).all().is_empty());
     }

@@ -62,7 +62,8 @@ impl Joining {
             new_key: known_keys == 0,
             from: fetched.from.clone(),
             set_up: places.to_keep(),
-            said_yes: false,
+            yes: None,
+            heard: false,
         });
         self.write_down(entry)?;
         let key = HintKey::from_bytes(*grant.hint_key);

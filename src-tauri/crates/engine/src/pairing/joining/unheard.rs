@@ -1,8 +1,8 @@
 //! Tries to join that ended between the two yeses: this side said yes and did not hear that it was heard, because a
 //! program was killed or the way was lost. The other side may count us as paired, or know nothing of us.
 //!
-//! Which of them it is shows when it is online: who counts us as paired lets us in, and then the try goes on where it
-//! stopped; who does not for a while, does not know us, and everything is taken back.
+//! Which of them it is shows when it is online: the yes is said again, and who counts us as paired lets us in. Then the
+//! try goes on where it stopped; who does not for a while, does not know us, and everything is taken back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +12,21 @@ use tokio_util::sync::CancellationToken;
 use tributary_status::{Event, PairingStage, PairingStatus, Person};
 use tributary_xmpp::account::BareJid;
 use tributary_xmpp::device::DeviceId;
-use tributary_xmpp::pairing::{FIRST_LINK_SLOT, Slot};
+use tributary_xmpp::pairing::{FIRST_LINK_SLOT, Packet, Slot};
 
 use super::folder;
 use super::journal::{Agreed, Entry};
 use crate::engine::Engine;
+use crate::pairing::insist::insist;
 use crate::state::peers::Contact;
 use crate::threads::pairing::{JoinSeen, PairingAsk};
 
-/// How long a computer that is online may leave us outside until it is clear that it does not know us. It is asked again
-/// and again meanwhile, with growing pauses.
-const UNKNOWN_AFTER: Duration = Duration::from_secs(60);
+/// How long a computer that is online may leave us outside until it is clear that it does not know us, in times that an
+/// answer may take. It is asked again and again meanwhile, with growing pauses.
+const UNKNOWN_AFTER: u32 = 2;
+
+/// First and longest pause before places are tried again that could not be added, and how often.
+const PLACES_AGAIN: (Duration, Duration, usize) = (Duration::from_secs(2), Duration::from_secs(60), 8);
 
 /// What became of a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,9 +69,10 @@ async fn settle(engine: Arc<Engine>, entry: Entry) {
     if stop.run_until_cancelled(unlocked).await.is_none() {
         return;
     }
-    let became = match agreed.said_yes {
-        true => Shown::of(&engine, &entry, &agreed).await_inviter().await,
-        false => Became::Nothing,
+    let became = match &agreed.yes {
+        Some(_) if agreed.heard => Became::Paired,
+        Some(yes) => Shown::of(&engine, &entry, &agreed).await_inviter(yes.packet().as_ref()).await,
+        None => Became::Nothing,
     };
     match became {
         Became::Unknown => return,
@@ -90,14 +95,29 @@ async fn go_on(engine: &Arc<Engine>, entry: &Entry, agreed: &Agreed) {
         return tracing::warn!(sentence = failure.sentence, "a folder that was joined does not start");
     }
     engine.folders_started().await;
-    folder::add_places(engine, &fetched, &agreed.terms(), agreed.usable()).await;
-    engine.publish(Event::FolderChanged { folder: entry.folder.display().to_string() });
+    let (terms, places) = (agreed.terms(), agreed.usable());
+    let mut pause = PLACES_AGAIN.0;
+    for _ in 0..PLACES_AGAIN.2 {
+        let missing = folder::add_places(engine, &fetched, &terms, &places).await;
+        engine.publish(Event::FolderChanged { folder: entry.folder.display().to_string() });
+        if missing.is_empty() {
+            return;
+        }
+        // A place may be away for a moment, and nobody is there who would add it by hand.
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PLACES_AGAIN.1);
+    }
+    tracing::warn!(folder = %entry.folder.display(), "places that were offered are not used");
 }
 
 /// Takes back what a try has kept and made.
 pub(super) async fn take_back(engine: &Engine, entry: &Entry, agreed: &Agreed) {
     for device in agreed.new_peers.iter().filter_map(|device| device.parse().ok()) {
-        if let Err(error) = engine.peers.remove(device) {
+        // Who heard our yes, and could not say so, counts us as paired.
+        let told = agreed.yes.is_some() && agreed.inviter.parse() == Ok(device);
+        let removed =
+            if told { engine.peers.part_with(device) } else { engine.peers.remove(device).map(drop) };
+        if let Err(error) = removed {
             tracing::warn!(%error, "a pairing that failed could not be forgotten");
         }
     }
@@ -109,10 +129,18 @@ pub(super) async fn take_back(engine: &Engine, entry: &Entry, agreed: &Agreed) {
     entry.take_back();
 }
 
-/// Waits until it is clear whether a device counts us as paired.
-pub(super) async fn found_out(engine: &Engine, inviter: DeviceId, given_up: &CancellationToken) -> Became {
+/// Waits until it is clear whether a device counts us as paired. Our yes is said again each time it comes: it may not
+/// have heard it, and hears it once however often it is said.
+pub(super) async fn found_out(
+    engine: &Engine,
+    inviter: DeviceId,
+    yes: Option<&Packet>,
+    given_up: &CancellationToken,
+) -> Became {
     let (mut paired, mut present) = (engine.peers.changes(), engine.tunnels.presence_changes());
+    let unknown_after = engine.tunnels.timeouts().reply * UNKNOWN_AFTER;
     let mut online_since: Option<tokio::time::Instant> = None;
+    let mut said_to = None;
     loop {
         paired.mark_unchanged();
         present.mark_unchanged();
@@ -125,10 +153,16 @@ pub(super) async fn found_out(engine: &Engine, inviter: DeviceId, given_up: &Can
             }
             let online = engine.tunnels.is_online(&peer);
             online_since = online.map(|_| online_since.unwrap_or_else(tokio::time::Instant::now));
+            if online.is_some() && online != said_to {
+                said_to = online;
+                if let (Some(yes), Some(line)) = (yes, engine.lines.now()) {
+                    insist(line.courier, peer.address, yes.clone());
+                }
+            }
         }
         let unknown = async {
             match online_since {
-                Some(since) => tokio::time::sleep_until(since + UNKNOWN_AFTER).await,
+                Some(since) => tokio::time::sleep_until(since + unknown_after).await,
                 None => std::future::pending().await,
             }
         };
@@ -187,10 +221,10 @@ impl<'a> Shown<'a> {
         Self { engine, inviter, given_up, over, _packets: kept }
     }
 
-    async fn await_inviter(self) -> Became {
+    async fn await_inviter(self, yes: Option<&Packet>) -> Became {
         let _over = self.over.clone().drop_guard();
         match self.inviter {
-            Some(inviter) => found_out(self.engine, inviter, &self.given_up).await,
+            Some(inviter) => found_out(self.engine, inviter, yes, &self.given_up).await,
             None => Became::Nothing,
         }
     }

@@ -2,14 +2,14 @@
 
 use tributary_status::{Failure, PairingStage};
 use tributary_xmpp::courier::CourierError;
-use tributary_xmpp::pairing::{Card, Joiner, JoinerEvent, Paired, PairingError};
+use tributary_xmpp::pairing::{Card, Joiner, JoinerEvent, Packet, Paired, PairingError};
 
-use super::journal::Entry;
+use super::journal::{Entry, Yes};
 use super::unheard::{Became, found_out};
 use super::{Joining, now};
 use crate::pairing::message;
 
-/// How often the own yes is said when nobody answers it.
+/// How often the own yes is said at once when nobody answers it. After that it is said each time the inviter comes.
 const YESES: usize = 4;
 /// How long it waits for a session that goes on.
 const AWAY: std::time::Duration = std::time::Duration::from_secs(20);
@@ -43,12 +43,20 @@ impl Joining {
         card: &Card,
         entry: &mut Entry,
     ) -> Result<Became, Failure> {
+        let (yes, event) = joiner.answer(true, now());
         if let Some(agreed) = &mut entry.agreed {
-            agreed.said_yes = true;
+            agreed.yes = yes.as_ref().and_then(Yes::of);
         }
         self.write_down(entry)?;
-        let failure = match self.say_yes(joiner).await {
-            Ok(_) => return Ok(Became::Paired),
+        let failure = match self.say(joiner, yes.clone(), event).await {
+            Ok(_) => {
+                if let Some(agreed) = &mut entry.agreed {
+                    agreed.heard = true;
+                }
+                // What could not be written down is found out once more after a crash.
+                self.write_down(entry).ok();
+                return Ok(Became::Paired);
+            }
             Err(Unheard::Refused(failure)) => return Err(failure),
             Err(Unheard::Lost(failure)) => failure,
         };
@@ -58,16 +66,20 @@ impl Joining {
             PairingStage::AsksThem,
             format!("{name} was lost before it confirmed. It goes on when {name} is back."),
         );
-        match found_out(&self.engine, card.keys.id(), &self.cancel).await {
+        match found_out(&self.engine, card.keys.id(), yes.as_ref(), &self.cancel).await {
             Became::Nothing => Err(failure),
             became => Ok(became),
         }
     }
 
     /// Says yes until it was heard.
-    async fn say_yes(&mut self, joiner: &mut Joiner) -> Result<Box<Paired>, Unheard> {
+    async fn say(
+        &mut self,
+        joiner: &mut Joiner,
+        mut packet: Option<Packet>,
+        mut event: Option<JoinerEvent>,
+    ) -> Result<Box<Paired>, Unheard> {
         let inviter = joiner.inviter().clone();
-        let (mut packet, mut event) = joiner.answer(true, now());
         for _ in 0..YESES {
             if let Some(event) = event.take() {
                 return match event {

@@ -34,6 +34,7 @@ impl Peers {
                 // Whoever introduced it may have a clock that is ahead.
                 pages.remember(Removed { device, ours: share.ours.clone(), at: now.max(peer.since) });
             }
+            pages.tell_later(peer.clone());
             Ok(Some(peer))
         })
     }
@@ -93,7 +94,7 @@ impl Peers {
                     return Ok(());
                 }
                 known.shares.retain(|share| share.ours != removed.ours);
-                pages.peers.retain(|peer| !peer.shares.is_empty());
+                pages.part_with_who_shares_nothing();
             }
             pages.remember(removed);
             Ok(())

@@ -20,6 +20,8 @@ struct KeptFile {
     peers: Vec<KeptPeer>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     removed: Vec<KeptRemoved>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parted: Vec<KeptPeer>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,7 +88,12 @@ pub(super) fn read(file: &Path) -> Result<Pages, PeersError> {
     let nonsense = || damaged(serde::de::Error::custom("a computer in it makes no sense"));
     let peers = kept.peers.into_iter().map(|peer| peer.meant().ok_or_else(nonsense));
     let removed = kept.removed.into_iter().map(|removed| removed.meant().ok_or_else(nonsense));
-    Ok(Pages { peers: peers.collect::<Result<_, _>>()?, removed: removed.collect::<Result<_, _>>()? })
+    let parted = kept.parted.into_iter().map(|peer| peer.meant().ok_or_else(nonsense));
+    Ok(Pages {
+        peers: peers.collect::<Result<_, _>>()?,
+        removed: removed.collect::<Result<_, _>>()?,
+        parted: parted.collect::<Result<_, _>>()?,
+    })
 }
 
 /// Replaces the file, durably.
@@ -94,6 +101,7 @@ pub(super) fn write(file: &Path, pages: &Pages) -> Result<(), PeersError> {
     let kept = KeptFile {
         peers: pages.peers.iter().map(KeptPeer::of).collect(),
         removed: pages.removed.iter().map(KeptRemoved::of).collect(),
+        parted: pages.parted.iter().map(KeptPeer::of).collect(),
     };
     let text = serde_json::to_vec_pretty(&kept).expect("plain data always serialises");
     write_private(file, &text).map_err(|source| PeersError::Write { path: file.into(), source })

@@ -144,7 +144,7 @@ fn there_is_an_end_to_how_many() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("peers.json");
     let peers: Vec<_> = (0..MAX_PEERS).map(|n| peer(&format!("p{n}"), "anna@p.example", "f")).collect();
-    kept::write(&file, &Pages { peers: peers.clone(), removed: vec![] }).unwrap();
+    kept::write(&file, &Pages { peers: peers.clone(), ..Pages::default() }).unwrap();
     let book = book(&dir);
     assert!(matches!(book.admit(peer("one", "anna@p.example", "f")), Err(PeersError::TooMany)));
     book.admit(peers[0].clone()).expect("one that is paired already needs no more room");
@@ -242,4 +242,33 @@ fn removals_do_not_pile_up() {
     }
     assert_eq!(pages.removed.len(), MAX_REMOVED);
     assert_eq!(pages.removed.last().map(|removed| removed.at), Some(2 * MAX_REMOVED as u64 - 1));
+}
+
+#[test]
+fn who_was_removed_is_told_until_it_knows_or_is_paired_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ben, cleo) = (peer("ben", "anna@p.example", "f"), peer("cleo", "anna@p.example", "g"));
+    let told = |book: &Peers| book.parted().iter().map(|peer| peer.name.clone()).collect::<Vec<_>>();
+    let first = book(&dir);
+    for peer in [&ben, &cleo] {
+        first.admit(peer.clone()).unwrap();
+    }
+    first.revoke(ben.id(), 10).unwrap();
+    first.forget_folder(&uuid("g")).unwrap();
+    let again = book(&dir);
+    assert_eq!(told(&again), ["ben", "cleo"], "after a restart, too");
+    assert!(again.all().is_empty() && again.has_parted_with(&ben.address));
+    again.knows_of_parting(ben.id()).unwrap();
+    again.admit(cleo.clone()).unwrap();
+    assert!(told(&again).is_empty());
+    again.remove(cleo.id()).unwrap();
+    assert!(told(&again).is_empty(), "nobody there counts us as paired");
+    for n in 0..200 {
+        let one = peer(&format!("p{n}"), "anna@p.example", "f");
+        again.admit(one.clone()).unwrap();
+        again.part_with(one.id()).unwrap();
+    }
+    assert_eq!(again.parted().len(), 64, "they do not pile up");
+    again.log_in(Some("else@p.example".parse().unwrap()));
+    assert!(again.parted().is_empty(), "another account has parted with nobody");
 }

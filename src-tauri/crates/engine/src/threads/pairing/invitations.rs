@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tributary_formats::uuid::RepoUuid;
 use tributary_status::{Event, Failure, Invitation, Problem, ProblemCode, Reply};
 use tributary_xmpp::account::FullJid;
-use tributary_xmpp::courier::{Courier, CourierError, Delivery};
+use tributary_xmpp::courier::Delivery;
 use tributary_xmpp::device::{DeviceId, DeviceKeys};
 use tributary_xmpp::pairing::{
     CODE_LIFE, Card, InviterEvent, InviterStage, Packet, Paired, PairingError, Refusal, Right, Slot, Step,
@@ -15,15 +15,13 @@ use tributary_xmpp::pairing::{
 use super::{AnswerAsk, InviteAsk, PairingThread};
 use crate::commands::{computer_name, fault};
 use crate::pairing::grant::Granting;
+use crate::pairing::insist::insist;
 use crate::pairing::message;
 use crate::state::line::Line;
 use crate::state::own_device::OpenLink;
 use crate::state::peers::{Peer, PeersError, Share};
 use crate::state::problems::{moment, problem};
 use crate::threads::committer::chain;
-
-/// How often something that nobody answered is sent, and how long each try waits when there is no line.
-const SENDING: (u32, std::time::Duration) = (5, std::time::Duration::from_secs(5));
 
 /// The invitations.
 #[derive(Default)]
@@ -48,6 +46,13 @@ pub(super) struct Invite {
 }
 
 impl Invited {
+    /// This computer is online again.
+    pub(super) fn are_back(&mut self) {
+        if let Some((_, desk)) = &mut self.desk {
+            desk.is_back(now());
+        }
+    }
+
     /// Whether nobody can come by an invitation, not even too late.
     pub(super) fn is_empty(&self) -> bool {
         self.offers.is_empty() && self.over.is_empty()
@@ -67,6 +72,11 @@ impl Invited {
     pub(super) fn stage_of(&self, offer: &Invite) -> InviterStage {
         let stages = offer.slots.iter().filter_map(|slot| self.stage(*slot));
         stages.max_by_key(rank).unwrap_or(InviterStage::Open)
+    }
+
+    fn slots_of(&self, slot: Slot) -> Vec<Slot> {
+        let of = self.offers.iter().find(|offer| offer.slots.contains(&slot));
+        of.map(|offer| offer.slots.clone()).unwrap_or_default()
     }
 
     fn of_slot(&mut self, slot: Slot) -> Option<&mut Invite> {
@@ -158,6 +168,10 @@ impl PairingThread {
 
     /// Time passed.
     pub(super) async fn tick(&self, invited: &mut Invited) {
+        // While we are away nobody can be heard, so nobody is late.
+        if self.lines.now().is_none() {
+            return;
+        }
         let Some((_, desk)) = &mut invited.desk else { return };
         for (slot, event) in desk.tick(now()) {
             self.happened(slot, event, invited).await;
@@ -173,6 +187,8 @@ impl PairingThread {
         let Some((_, desk)) = &mut invited.desk else { return delivery.answer(refused(Refusal::Unknown)) };
         let (answer, event) = desk.take(&delivery.from, delivery.packet.clone(), now());
         if let Some((slot, InviterEvent::Joined(paired))) = &event {
+            // A link that was used is in nobody's hands any more, however soon this program is killed: first of all.
+            self.forget_links(&invited.slots_of(*slot)).await;
             // Who hears that it has joined is kept, whatever happens next.
             if let Err(error) = self.admit(*slot, paired, invited) {
                 tracing::warn!(%error, "a computer that joined could not be kept");
@@ -182,7 +198,6 @@ impl PairingThread {
             }
         }
         match event {
-            // Nor may the invitation be used once more, however soon this program is killed.
             Some((slot, event @ InviterEvent::Joined(_))) => {
                 self.happened(slot, event, invited).await;
                 delivery.answer(answer);
@@ -348,7 +363,7 @@ impl PairingThread {
         let sent = desk.decide(slot, grant, now()).map_err(message::not_paired)?;
         self.asks_no_more(slot, invited);
         if let Some((to, packet)) = sent {
-            send(line.courier, to, packet);
+            insist(line.courier, to, packet);
         }
         if !yes {
             self.end(slot, invited).await;
@@ -407,18 +422,22 @@ impl PairingThread {
         self.board.clear_about(ProblemCode::PeerAsks, &offer.id);
         if let (Some((_, desk)), Some(line)) = (&mut invited.desk, self.lines.now()) {
             for (to, packet) in offer.slots.iter().filter_map(|slot| desk.withdraw(*slot)) {
-                send(line.courier.clone(), to, packet);
+                insist(line.courier.clone(), to, packet);
             }
         }
-        let forget = |links: &[OpenLink]| links.iter().any(|open| offer.slots.contains(&open.link.slot()));
-        if self.device.now().is_some_and(|secrets| forget(&secrets.links)) {
-            let forgotten = self.device.change(|secrets| {
-                secrets.links.retain(|open| !offer.slots.contains(&open.link.slot()));
-            });
-            if let Err(error) = forgotten.await {
-                // It is in no use: whoever comes by it after a restart is asked about once more.
-                tracing::warn!(%error, "a link that is over could not be forgotten");
-            }
+        self.forget_links(&offer.slots).await;
+    }
+
+    /// Links that are over are not taken up again.
+    async fn forget_links(&self, slots: &[Slot]) {
+        let is_one = |open: &OpenLink| slots.contains(&open.link.slot());
+        if !self.device.now().is_some_and(|secrets| secrets.links.iter().any(is_one)) {
+            return;
+        }
+        let forgotten = self.device.change(|secrets| secrets.links.retain(|open| !is_one(open)));
+        if let Err(error) = forgotten.await {
+            // It is in no use: whoever comes by it after a restart is asked about once more.
+            tracing::warn!(%error, "a link that is over could not be forgotten");
         }
     }
 
@@ -473,19 +492,6 @@ impl PairingThread {
         let desk = tributary_xmpp::pairing::Invitations::new(keys.clone(), card);
         invited.desk = Some((line.address.clone(), desk));
     }
-}
-
-/// Sends what has to arrive: again when nobody answered, which does no harm.
-fn send(courier: Courier, to: FullJid, packet: Packet) {
-    tokio::spawn(async move {
-        for _ in 0..SENDING.0 {
-            match courier.send(&to, packet.clone()).await {
-                Ok(_) | Err(CourierError::NotThere) => return,
-                Err(CourierError::Silent) => {}
-                Err(CourierError::Offline) => tokio::time::sleep(SENDING.1).await,
-            }
-        }
-    });
 }
 
 /// How a pairing is known until it is over.

@@ -323,3 +323,24 @@ fn who_waits_for_a_person_notices_that_the_other_side_is_gone() {
     let (answer, _) = anew.take(&jid(BOB), table.joiner.still_waits().unwrap(), NOW);
     assert_eq!(table.joiner.still_awaited(Some(answer)), vanished, "or it was started anew");
 }
+
+#[test]
+fn a_yes_that_waited_for_an_inviter_that_was_away_is_heard() {
+    let (_, _, link, mut table) = by_link();
+    let mut yes = None;
+    // The inviter is away from the moment on in which the joiner says yes.
+    table.run_with(NOW, &mut |_, packet| match &packet.step {
+        Step::Sealed(bytes) if bytes.len() == 1 + 16 => {
+            yes = Some(packet);
+            None
+        }
+        _ => Some(packet),
+    });
+    assert_eq!(table.invitations.stage(link.slot()), Some(InviterStage::Granted));
+    let later = NOW + 10 * STILL_PATIENCE;
+    table.invitations.is_back(later);
+    assert!(table.invitations.tick(later).is_empty(), "nobody is late who could not be heard");
+    let (answer, event) = table.invitations.take(&jid(BOB), yes.expect("it was said"), later);
+    assert!(matches!(answer.step, Step::Sealed(_)), "it is told that it was heard: {answer:?}");
+    assert!(matches!(event, Some((_, InviterEvent::Joined(_)))), "{event:?}");
+}
