@@ -11,7 +11,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 use tributary_testkit::{eventually, run_within, seed};
 
-use crate::member::{LIMIT, Member};
+use crate::member::{LIMIT, Member, git};
 use crate::party::{ANN, BEN, Pairs, Party, id, said};
 
 /// It goes through the server, on a machine that has other things to do, with a program that has just been started again.
@@ -146,6 +146,8 @@ impl Couple {
         }
         self.ben.awaits(&self.ann.files());
         self.has_the_places();
+        // A place that everybody uses is whole, whoever was killed while it was written to.
+        git(&party.sandbox, &party.sandbox.join("names.git"), &["fsck", "--strict", "--connectivity-only"]);
     }
 
     /// Waits until the try is over at the joiner, and gives whether it came to be.
@@ -159,7 +161,10 @@ impl Couple {
             let pairings = self.ben.node.json(["peers"])["pairings"].clone();
             (none && pairings.as_array()?.is_empty()).then_some(())
         });
-        !self.ben.peers().is_empty()
+        // What is shown may lag behind: what is kept does not.
+        let kept = fs::read(self.ben.node.home().join("config/peers.json")).unwrap_or_default();
+        let kept: Value = serde_json::from_slice(&kept).unwrap_or_default();
+        kept["peers"].as_array().is_some_and(|peers| !peers.is_empty())
     }
 
     /// Nobody is paired, on either side, once the invitation is withdrawn.

@@ -10,7 +10,8 @@ mod clocks;
 mod friends;
 mod interrupted;
 mod kills;
-
+mod lacking;
+mod lost_counters;
 mod own;
 mod parting;
 mod party;

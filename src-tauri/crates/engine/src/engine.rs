@@ -157,6 +157,7 @@ impl Engine {
             device: device.clone(),
             folders: folders.clone(),
             board: board.clone(),
+            presence_file: home.state_dir().join("presence.json"),
         };
         tasks.spawn(pairing::run(thread, stop.clone()));
         let thread = Notices {

@@ -31,6 +31,7 @@ use super::set_up::SetUp;
 use crate::commands::fault;
 use crate::engine::Engine;
 use crate::state::line::Line;
+use crate::state::problems::problem;
 use crate::threads::pairing::{Answer, JoinSeen, PairingAsk, new_id, person};
 use folder::{Fetched, Terms, Usable};
 use journal::Entry;
@@ -73,7 +74,8 @@ pub(crate) struct Joining {
 struct Agreed {
     folder: PathBuf,
     local_places: bool,
-    reply: oneshot::Sender<Result<Reply, Failure>>,
+    /// Where the person waits; `None` once it was told.
+    reply: Option<oneshot::Sender<Result<Reply, Failure>>>,
 }
 
 impl Given {
@@ -148,13 +150,22 @@ impl Joining {
         };
         let Some(mut joiner) = joiner else { return };
         let agreed = self.agree(&mut joiner, &card, &grant, first).await;
-        let Some(agreed) = agreed else { return self.leave(Some(joiner)).await };
-        let done = self.settle(&mut joiner, card, grant, &agreed).await;
+        let Some(mut agreed) = agreed else { return self.leave(Some(joiner)).await };
+        let done = self.settle(&mut joiner, card, grant, &mut agreed).await;
         if done.is_err() {
             self.leave(Some(joiner)).await;
         }
         drop(over);
-        agreed.reply.send(done).ok();
+        match (agreed.reply, done) {
+            (Some(reply), done) => drop(reply.send(done)),
+            // Nobody waits any more, so it is put where people look. Who gave it up knows.
+            (None, Err(failure)) if !cancel.is_cancelled() => {
+                let folder = agreed.folder.display().to_string();
+                let Failure { sentence, hint, .. } = failure;
+                self.engine.board.raise(problem(ProblemCode::PairingFailed, &folder, sentence, &hint));
+            }
+            (None, _) => {}
+        }
     }
 
     /// Fetches the folder, says yes, and keeps the peer once that was heard.
@@ -163,7 +174,7 @@ impl Joining {
         joiner: &mut Joiner,
         card: Card,
         grant: Grant,
-        agreed: &Agreed,
+        agreed: &mut Agreed,
     ) -> Result<Reply, Failure> {
         let sentence = format!("{} is being fetched.", grant.name);
         self.stage(PairingStage::SettingUp, sentence);
@@ -177,7 +188,9 @@ impl Joining {
         entry.folder.clone_from(&fetched.path);
         let kept = self.keep(&card, &grant, &fetched, &places, &mut entry).await;
         let heard = match kept {
-            Ok(()) => self.be_heard(joiner, &card, &mut entry).await,
+            // Given up while the folder was fetched, which is not interrupted: it would go on writing.
+            Ok(()) if self.cancel.is_cancelled() => Err(message::not_paired(PairingError::Cancelled)),
+            Ok(()) => self.be_heard(joiner, &card, &mut entry, &mut agreed.reply).await,
             Err(failure) => Err(failure),
         };
         match heard {
@@ -185,7 +198,8 @@ impl Joining {
             // The program ends. The journal has it, and what was kept stays until it is known.
             Ok(_) => return Err(message::not_paired(PairingError::Vanished)),
             Err(failure) => {
-                self.forget(&fetched).await;
+                let said = entry.agreed.as_ref().is_some_and(|agreed| agreed.yes.is_some());
+                self.forget(&fetched, said).await;
                 fetched.take_back();
                 self.engine.joins.settled(&entry.id);
                 return Err(failure);

@@ -4,36 +4,34 @@
 //! connection is doing. A hint is never data: it makes a folder look, and losing, doubling or forging one costs a look.
 //! Ends when told to stop.
 
+mod connection;
+mod counters;
+mod password;
 mod sealed;
 mod strangers;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tributary_formats::uuid::RepoUuid;
-use tributary_status::{AccountState, Problem, ProblemAction, ProblemCode};
+use tributary_status::{AccountState, ProblemCode};
 use tributary_xmpp::account::{Account, FullJid, Secret};
 use tributary_xmpp::device::DeviceKeys;
-use tributary_xmpp::hints::{self, Counter, DeviceState, FolderState, ReceivedState};
-use tributary_xmpp::login::LoginCause;
+use tributary_xmpp::hints::{self, FolderState, ReceivedState};
 use tributary_xmpp::session::{self, ConnectionState, Session, SessionEvent};
 
-use crate::config::write_private;
 use crate::folder_facts::Ask;
-use crate::secrets::{Password, SecretError, SecretStore};
+use crate::secrets::{Password, SecretStore};
 use crate::state::board::Board;
-use crate::state::device_keys::device_keys;
 use crate::state::folders::Folders;
 use crate::state::line::{Line, Lines};
 use crate::state::own_device::OwnDevice;
 use crate::state::peers::Peers;
-use crate::state::problems::problem;
+use crate::threads::account::counters::Counters;
 use crate::threads::account::sealed::Latest;
 use crate::threads::account::strangers::Strangers;
 use crate::tunnel::{Door, NoticeCall, Tunnels};
@@ -47,14 +45,6 @@ const SERVER_PAUSE: Duration = Duration::from_secs(600);
 
 /// How long the end waits for the server to take a goodbye: a system that shuts down does not wait for long.
 const GOODBYE: Duration = Duration::from_millis(300);
-
-/// Problems of a connection. There is one cause at a time.
-const CONNECTION_PROBLEMS: [ProblemCode; 4] = [
-    ProblemCode::PasswordRefused,
-    ProblemCode::CertificateRefused,
-    ProblemCode::ServerLacks,
-    ProblemCode::ServerUnreachable,
-];
 
 /// What the account thread is told.
 pub(crate) enum AccountAsk {
@@ -92,17 +82,6 @@ pub(crate) struct AccountThread {
     pub(crate) notices: mpsc::Sender<NoticeCall>,
     /// Tells which login mechanism was proven, so that a weaker one is refused from now on.
     pub(crate) proven: mpsc::UnboundedSender<String>,
-}
-
-/// What has to be remembered so that nothing is replayed: our counter and those of the other devices.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Counters {
-    epoch: u64,
-    seq: u64,
-    seen: BTreeMap<String, (u64, u64)>,
-    /// The same of sealed hints: device, its repository, epoch and number.
-    #[serde(default)]
-    sealed: Vec<(String, RepoUuid, u64, u64)>,
 }
 
 struct Online {
@@ -282,61 +261,6 @@ impl AccountThread {
         self.clear_all_but(None);
     }
 
-    /// Clears the problems of the connection, save one that is the cause now.
-    fn clear_all_but(&self, cause: Option<ProblemCode>) {
-        CONNECTION_PROBLEMS
-            .into_iter()
-            .filter(|code| Some(*code) != cause)
-            .for_each(|code| self.board.clear(code));
-    }
-
-    /// The account's password and this device's keys, as they are kept.
-    async fn kept_password(
-        &self,
-        account: &Account,
-        store: &SecretStore,
-    ) -> Option<(Password, Arc<DeviceKeys>)> {
-        let kept = match store.get(account.jid.as_str()).await {
-            Ok(Some(password)) => device_keys(store).await.map(|keys| Some((password, keys))),
-            Ok(None) => Ok(None),
-            Err(error) => Err(error),
-        };
-        match kept {
-            Ok(Some(kept)) => {
-                self.board.clear(ProblemCode::KeyringUnavailable);
-                Some(kept)
-            }
-            Ok(None) => {
-                let sentence =
-                    format!("The password of {} is not kept on this computer.", account.jid.as_str());
-                self.show(account, AccountState::NeedsYou, &sentence, 0);
-                self.board.raise(Problem {
-                    needs_you: true,
-                    action: Some(ProblemAction::EnterPassword),
-                    ..problem(
-                        ProblemCode::PasswordRefused,
-                        "account",
-                        sentence,
-                        "Enter it once more in the settings, or say `trib xmpp login`.",
-                    )
-                });
-                None
-            }
-            Err(error) => {
-                let sentence = format!("The account's password cannot be read: {error}.");
-                let hint = match error {
-                    SecretError::Locked | SecretError::Silent => {
-                        "Unlock your keyring; the account connects by itself."
-                    }
-                    _ => "Start a keyring (GNOME Keyring, KWallet), or log in with `--keyring file`.",
-                };
-                self.show(account, AccountState::Connecting, "Waiting for the keyring.", 0);
-                self.board.raise(problem(ProblemCode::KeyringUnavailable, "keyring", sentence, hint));
-                None
-            }
-        }
-    }
-
     async fn take(
         &self,
         event: SessionEvent,
@@ -411,111 +335,6 @@ impl AccountThread {
         // What a friend has besides the folders that are shared is not ours.
         if self.peers.of_tag(received.device).is_none() && strangers.worth_a_look(received.device, unknown) {
             self.folders.tell_all(|| Ask::Sync);
-        }
-    }
-
-    fn connection(&self, account: &Account, state: &ConnectionState, peers: usize) {
-        let sentence = state.sentence();
-        let (shown, fault) = match state {
-            ConnectionState::Off => (AccountState::Off, None),
-            ConnectionState::Online { .. } => (AccountState::Online, None),
-            ConnectionState::NeedsPassword { .. } => {
-                (AccountState::NeedsYou, Some((ProblemCode::PasswordRefused, ProblemAction::EnterPassword)))
-            }
-            ConnectionState::NeedsTrust { .. } => (
-                AccountState::NeedsYou,
-                Some((ProblemCode::CertificateRefused, ProblemAction::ReviewCertificate)),
-            ),
-            ConnectionState::ServerLacks { .. } => {
-                (AccountState::NeedsYou, Some((ProblemCode::ServerLacks, ProblemAction::TryAgain)))
-            }
-            _ => (AccountState::Connecting, None),
-        };
-        self.show(account, shown, &sentence, peers);
-        if let Some((code, action)) = fault {
-            let hint = match code {
-                ProblemCode::PasswordRefused => {
-                    "Enter the right password in the settings, or say `trib xmpp login`. Until then the folders look at \
-                     their places now and then."
-                }
-                ProblemCode::CertificateRefused => {
-                    "Ask who runs the server. It is tried again now and then, and when you log in anew."
-                }
-                _ => "Use an account on another server.",
-            };
-            self.clear_all_but(Some(code));
-            self.board.raise(Problem {
-                needs_you: true,
-                action: Some(action),
-                ..problem(code, account.jid.as_str(), sentence, hint)
-            });
-        } else if let ConnectionState::Retrying { fault, .. } = state {
-            let code = match fault.cause {
-                LoginCause::Untrusted { .. } => ProblemCode::CertificateRefused,
-                _ => ProblemCode::ServerUnreachable,
-            };
-            let hint =
-                "It is tried again by itself. Until then the folders look at their places now and then.";
-            self.clear_all_but(Some(code));
-            self.board.raise(problem(code, account.jid.as_str(), sentence, hint));
-        }
-        if shown == AccountState::Online {
-            self.clear_all_but(None);
-        } else if !matches!(state, ConnectionState::Suspended) {
-            self.lines.down();
-            self.folders.tell_all(|| Ask::Channel(false));
-        }
-    }
-
-    fn show(&self, account: &Account, state: AccountState, sentence: &str, peers: usize) {
-        self.board.set_account(Some(tributary_status::Account {
-            jid: account.jid.as_str().into(),
-            state,
-            sentence: sentence.into(),
-            devices_online: u32::try_from(peers).unwrap_or(u32::MAX),
-        }));
-    }
-}
-
-impl Counters {
-    /// Reads the counters. Ours starts a new epoch when it is lost, which is newer than all before it.
-    fn load(file: &Path) -> Self {
-        let kept = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        kept.unwrap_or_else(|| {
-            let epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-            Self { epoch, ..Self::default() }
-        })
-    }
-
-    /// Counts one publication, on disk before it leaves.
-    fn next(&mut self, file: &Path) {
-        self.seq += 1;
-        self.save(file);
-    }
-
-    /// Whether this is newer than what was seen of that device; remembers it.
-    fn is_news(&mut self, received: &ReceivedState, file: &Path) -> bool {
-        let now = (received.counter.epoch, received.counter.seq);
-        let seen = self.seen.entry(received.device.to_string()).or_default();
-        if now <= *seen {
-            return false;
-        }
-        *seen = now;
-        self.save(file);
-        true
-    }
-
-    fn save(&self, file: &Path) {
-        let text = serde_json::to_vec(self).expect("plain data always serialises");
-        if let Err(error) = write_private(file, &text) {
-            tracing::warn!(%error, "the hint counters could not be kept");
-        }
-    }
-
-    fn state(&self, states: &[(PathBuf, FolderState)]) -> DeviceState {
-        DeviceState {
-            counter: Counter { epoch: self.epoch, seq: self.seq },
-            folders: states.iter().map(|(_, state)| state.clone()).collect(),
         }
     }
 }

@@ -5,9 +5,11 @@
 //! computers. Listens only while somebody is expected: otherwise nobody is here. Ends when told to stop; links are kept
 //! and go on at the next start, everything else is thrown away whole.
 
+mod guests;
 mod invitations;
 mod joins;
 mod presence;
+mod removing;
 mod shown;
 
 use std::path::PathBuf;
@@ -102,6 +104,8 @@ pub(crate) struct PairingThread {
     pub(crate) device: OwnDevice,
     pub(crate) folders: Folders,
     pub(crate) board: Arc<Board>,
+    /// Where it is kept since when paired computers are away.
+    pub(crate) presence_file: PathBuf,
 }
 
 /// Runs until told to stop.
@@ -111,7 +115,7 @@ pub(crate) async fn run(mut thread: PairingThread, stop: CancellationToken) {
     let mut ways = thread.tunnels.presence_changes();
     let mut invited = Invited::default();
     let mut joins = Joins::default();
-    let mut presence = Presence::default();
+    let mut presence = Presence::load(&thread.presence_file);
     let mut packets: Option<mpsc::Receiver<Delivery>> = None;
     line.mark_changed();
     loop {

@@ -83,7 +83,7 @@ impl Tunnels {
         let (client, _) = self.client_of(&peer).ok_or(NoticeError::Away)?;
         let listed = self.list(device, None, None);
         tokio::select! {
-            told = self.call(&peer, client, Call::notice(), said) => told?,
+            told = self.call(&peer, client, Call::notice(), said, || true) => told?,
             () = listed.cut.cancelled() => return Err(ChannelError::Cut.into()),
         }
         self.has_met(device, Contact::Reached);
@@ -95,7 +95,9 @@ impl Tunnels {
     /// # Errors
     /// As the variants say; all may pass by themselves.
     pub(crate) async fn bid_farewell(&self, parted: &Peer) -> Result<(), NoticeError> {
-        let told = self.call(parted, parted.address.clone(), Call::farewell(), vec![]);
+        // It may be paired anew by now: who does that lets us in, so what is so is asked once the stream is open.
+        let still_parted = || self.0.peers.has_parted_with(&parted.address);
+        let told = self.call(parted, parted.address.clone(), Call::farewell(), vec![], still_parted);
         self.0.stop.run_until_cancelled(told).await.unwrap_or(Err(NoticeError::Away))
     }
 
@@ -105,6 +107,7 @@ impl Tunnels {
         client: FullJid,
         request: Vec<u8>,
         said: Vec<u8>,
+        still_so: impl Fn() -> bool,
     ) -> Result<(), NoticeError> {
         let line = self.now().line.clone().ok_or(NoticeError::Away)?;
         let bound = line.bound.ok_or(NoticeError::Away)?;
@@ -118,6 +121,9 @@ impl Tunnels {
         };
         let limit = self.0.patience.handshake;
         let (sender, receiver) = channel::initiate(stream, &line.keys, &peer.keys, &binding, limit).await?;
+        if !still_so() {
+            return Err(NoticeError::Away);
+        }
         timeout(EXCHANGE, say(sender, receiver, request, said)).await.map_err(|_| ChannelError::Silent)?
     }
 

@@ -82,12 +82,16 @@ impl Joining {
         Ok(())
     }
 
-    /// Takes back what [`keep`](Self::keep) kept.
-    pub(super) async fn forget(&mut self, fetched: &Fetched) {
+    /// Takes back what [`keep`](Self::keep) kept. `said`: our yes went out, and may have been heard.
+    pub(super) async fn forget(&mut self, fetched: &Fetched, said: bool) {
         for (device, before) in self.before.peers.drain(..) {
-            let removed = self.engine.peers.remove(device);
-            let restored =
-                removed.and_then(|_| before.map_or(Ok(()), |before| self.engine.peers.admit(before)));
+            let peers = &self.engine.peers;
+            let restored = match before {
+                // What it does not know it learns when it comes.
+                None if said => peers.part_with(device),
+                None => peers.remove(device).map(drop),
+                Some(before) => peers.remove(device).and_then(|_| peers.admit(before)),
+            };
             if let Err(error) = restored {
                 tracing::warn!(%error, "a pairing that failed could not be forgotten");
             }

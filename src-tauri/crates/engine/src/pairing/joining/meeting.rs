@@ -133,7 +133,7 @@ impl Joining {
         };
         self.status.folder = Some(folder.display().to_string());
         if self.yes {
-            return Some(Agreed { folder, local_places: true, reply: first });
+            return Some(Agreed { folder, local_places: true, reply: Some(first) });
         }
         let set_up = SetUp::decode(&grant.set_up).unwrap_or_default();
         let offer = Offer {
@@ -154,7 +154,8 @@ impl Joining {
             reply.send(Ok(Reply::Done { sentence: "Nothing was set up, here or there.".into() })).ok();
             return None;
         }
-        Some(Agreed { folder: answer.folder.unwrap_or(folder), local_places: answer.local_places, reply })
+        let folder = answer.folder.unwrap_or(folder);
+        Some(Agreed { folder, local_places: answer.local_places, reply: Some(reply) })
     }
 
     /// Waits for the person's answer; the inviter may stop meanwhile, and does not wait for ever.

@@ -113,10 +113,11 @@ async fn go_on(engine: &Arc<Engine>, entry: &Entry, agreed: &Agreed) {
 /// Takes back what a try has kept and made.
 pub(super) async fn take_back(engine: &Engine, entry: &Entry, agreed: &Agreed) {
     for device in agreed.new_peers.iter().filter_map(|device| device.parse().ok()) {
-        // Who heard our yes, and could not say so, counts us as paired.
-        let told = agreed.yes.is_some() && agreed.inviter.parse() == Ok(device);
-        let removed =
-            if told { engine.peers.part_with(device) } else { engine.peers.remove(device).map(drop) };
+        // Who heard our yes, and could not say so, counts us as paired, and has told the others of us.
+        let removed = match agreed.yes {
+            Some(_) => engine.peers.part_with(device),
+            None => engine.peers.remove(device).map(drop),
+        };
         if let Err(error) = removed {
             tracing::warn!(%error, "a pairing that failed could not be forgotten");
         }

@@ -1,6 +1,7 @@
 //! The own yes: said until it is clear whether it was heard.
 
-use tributary_status::{Failure, PairingStage};
+use tokio::sync::oneshot;
+use tributary_status::{Failure, PairingStage, Reply};
 use tributary_xmpp::courier::CourierError;
 use tributary_xmpp::pairing::{Card, Joiner, JoinerEvent, Packet, Paired, PairingError};
 
@@ -42,6 +43,7 @@ impl Joining {
         joiner: &mut Joiner,
         card: &Card,
         entry: &mut Entry,
+        reply: &mut Option<oneshot::Sender<Result<Reply, Failure>>>,
     ) -> Result<Became, Failure> {
         let (yes, event) = joiner.answer(true, now());
         if let Some(agreed) = &mut entry.agreed {
@@ -62,10 +64,12 @@ impl Joining {
         };
         // It may have been heard and not answered: then we are paired there.
         let name = &card.name;
-        self.stage(
-            PairingStage::AsksThem,
-            format!("{name} was lost before it confirmed. It goes on when {name} is back."),
-        );
+        let sentence = format!("{name} was lost before it confirmed. It goes on when {name} is back.");
+        self.stage(PairingStage::AsksThem, sentence.clone());
+        if let Some(reply) = reply.take() {
+            // That may take days: nobody has to wait for it.
+            reply.send(Ok(Reply::Done { sentence })).ok();
+        }
         match found_out(&self.engine, card.keys.id(), yes.as_ref(), &self.cancel).await {
             Became::Nothing => Err(failure),
             became => Ok(became),

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use tributary_formats::uuid::RepoUuid;
 use tributary_xmpp::account::{DeviceTag, FullJid};
-use tributary_xmpp::device::{DeviceId, DeviceKeys};
-use tributary_xmpp::hints::{Counter, FolderState, News, ReceivedState, Replays, Sealer, open_sealed};
+use tributary_xmpp::device::DeviceKeys;
+use tributary_xmpp::hints::{FolderState, News, ReceivedState, Sealer, open_sealed};
 use tributary_xmpp::session::{Friends, Session};
 
-use super::{AccountThread, Counters, Online};
+use super::counters::Counters;
+use super::{AccountThread, Online};
 use crate::folder_facts::Ask;
 use crate::secrets::SecretStore;
 use crate::state::peers::{Contact, PeersError};
@@ -131,52 +132,5 @@ impl Latest {
 fn kept(outcome: Result<(), PeersError>) {
     if let Err(error) = outcome {
         tracing::warn!(%error, "what was learned of a paired computer could not be kept");
-    }
-}
-
-impl Counters {
-    /// Whether a sealed hint is newer than those that were taken; remembers it.
-    fn is_sealed_news(&mut self, news: &News, file: &std::path::Path) -> bool {
-        let taken = |(device, repository, epoch, seq): &(String, RepoUuid, u64, u64)| {
-            let device: DeviceId = device.parse().ok()?;
-            Some((device, repository.clone(), Counter { epoch: *epoch, seq: *seq }))
-        };
-        let mut replays: Replays = self.sealed.iter().filter_map(taken).collect();
-        let newer = replays.is_news(news);
-        if newer {
-            let keep = |(device, repository, counter): (DeviceId, &RepoUuid, Counter)| {
-                (device.to_string(), repository.clone(), counter.epoch, counter.seq)
-            };
-            self.sealed = replays.iter().map(keep).collect();
-            self.save(file);
-        }
-        newer
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tributary_xmpp::device::DeviceKeys;
-    use tributary_xmpp::hints::Tips;
-
-    use super::*;
-
-    #[test]
-    fn what_was_taken_is_not_taken_again_after_a_restart() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("hints.json");
-        let device = DeviceKeys::generate().public().id();
-        let news = |seq| News {
-            device,
-            repository: RepoUuid::parse("theirs").unwrap(),
-            tips: Tips::default(),
-            counter: Counter { epoch: 1, seq },
-            time: 0,
-        };
-        let mut counters = Counters::load(&file);
-        assert!(counters.is_sealed_news(&news(2), &file) && !counters.is_sealed_news(&news(2), &file));
-        let mut again = Counters::load(&file);
-        assert!(!again.is_sealed_news(&news(2), &file) && !again.is_sealed_news(&news(1), &file));
-        assert!(again.is_sealed_news(&news(3), &file));
     }
 }
