@@ -24,8 +24,8 @@ const PATIENCE: &str = "10";
 fn rounds(victim: Victim) -> usize {
     match victim {
         _ if std::env::var_os("TRIBUTARY_FULL").is_some() => 30,
-        Victim::Joiner => 6,
-        Victim::Inviter => 4,
+        Victim::Joiner => 7,
+        Victim::Inviter => 3,
     }
 }
 
