@@ -125,7 +125,12 @@ impl Engine {
         }
         let stop = CancellationToken::new();
         let peers = peers(&home, &board)?;
-        let tunnels = Tunnels::new(peers.clone(), Patience::from_environment(), stop.clone());
+        let tunnels = Tunnels::new(
+            peers.clone(),
+            Patience::from_environment(),
+            home.state_dir().to_owned(),
+            stop.clone(),
+        );
         tunnels.register();
         let folders = Folders::default();
         let (account, asks) = mpsc::unbounded_channel();

@@ -14,6 +14,7 @@ mod bridge;
 pub(crate) mod by_hand;
 mod carried;
 mod door;
+mod files;
 mod guest;
 mod host;
 mod notice;
@@ -22,6 +23,7 @@ mod ways;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,9 +39,11 @@ use tributary_xmpp::device::{DeviceId, DeviceKeys};
 use tributary_xmpp::ibb::{Bytestream, Bytestreams, OpenError};
 use tributary_xmpp::session::Timeouts;
 use tributary_xmpp::socks5::Socks5;
+use tributary_xmpp::upload::Uploads;
 
 use self::address::Address;
 use self::carried::{Carried, Way};
+use self::files::Depot;
 use self::guest::Guest;
 use self::request::Request;
 use self::ways::{Next, Ways};
@@ -79,7 +83,7 @@ impl Default for Patience {
     }
 }
 
-/// Set to `in-band` or `relay`, all streams that are opened go that way: for tests of it.
+/// Set to `in-band`, `files` or `relay`, all streams that are opened go that way: for tests of it.
 const STREAMS: &str = "TRIBUTARY_STREAMS";
 
 /// Seconds after which a stream that is stuck is given up, for tests that do not wait for minutes.
@@ -96,6 +100,7 @@ impl Patience {
             silence: short.unwrap_or(usual.silence),
             only: match std::env::var(STREAMS).as_deref() {
                 Ok("in-band") => Some(Way::InBand),
+                Ok("files") => Some(Way::File),
                 Ok("relay") => Some(Way::Proxy),
                 _ => None,
             },
@@ -121,17 +126,22 @@ pub(crate) struct Tunnels(Arc<Inner>);
 struct Inner {
     peers: Peers,
     patience: Patience,
+    folder: PathBuf,
     stop: CancellationToken,
     now: Mutex<Now>,
     presence: watch::Sender<u64>,
     /// Counts how often somebody came with whom we have parted.
     knocks: watch::Sender<u64>,
+    /// Counts what was found out of fast ways.
+    tried: watch::Sender<u64>,
 }
 
 /// What is so at this moment.
 #[derive(Default)]
 struct Now {
     line: Option<Line>,
+    /// Where what is much may be left as a file, while an account is logged in.
+    depot: Option<Arc<dyn Depot>>,
     /// Which paired devices are online, and how often each came.
     there: BTreeMap<DeviceTag, (FullJid, u64)>,
     came: u64,
@@ -170,9 +180,11 @@ struct Listed {
 
 impl Tunnels {
     /// No tunnels, for devices in this book. They end with `stop`.
-    pub(crate) fn new(peers: Peers, patience: Patience, stop: CancellationToken) -> Self {
-        let (now, presence, knocks) = (Mutex::default(), watch::channel(0).0, watch::channel(0).0);
-        Self(Arc::new(Inner { peers, patience, stop, now, presence, knocks }))
+    /// `folder`: where files are for a while that go to them and come from them.
+    pub(crate) fn new(peers: Peers, patience: Patience, folder: PathBuf, stop: CancellationToken) -> Self {
+        let (now, presence) = (Mutex::default(), watch::channel(0).0);
+        let (knocks, tried) = (watch::channel(0).0, watch::channel(0).0);
+        Self(Arc::new(Inner { peers, patience, folder, stop, now, presence, knocks, tried }))
     }
 
     /// How long streams may take for what.
@@ -193,15 +205,24 @@ impl Tunnels {
     }
 
     /// An account is logged in: its streams, and our keys.
-    pub(crate) fn log_in(&self, streams: Bytestreams, socks5: Socks5, keys: Arc<DeviceKeys>, door: Door) {
+    pub(crate) fn log_in(
+        &self,
+        streams: Bytestreams,
+        socks5: Socks5,
+        uploads: Uploads,
+        keys: Arc<DeviceKeys>,
+        door: Door,
+    ) {
         let policy = self.clone();
         let inbox = streams.accept(move |client| policy.lets_in(client));
         let only = self.0.patience.only;
-        if only != Some(Way::InBand) {
+        if !matches!(only, Some(Way::InBand | Way::File)) {
             tokio::spawn(host::attend(self.clone(), socks5.accept(), door.clone()));
         }
         let socks5 = if only == Some(Way::Proxy) { socks5.hidden() } else { socks5 };
-        *self.now() = Now { line: Some(Line { streams, socks5, keys, bound: None }), ..Now::default() };
+        let depot: Arc<dyn Depot> = Arc::new(uploads);
+        let line = Line { streams, socks5, keys, bound: None };
+        *self.now() = Now { line: Some(line), depot: Some(depot), ..Now::default() };
         tokio::spawn(host::attend(self.clone(), inbox, door));
         self.presence_changed();
     }
@@ -286,7 +307,8 @@ impl Tunnels {
         let bound = line.bound.clone().ok_or_else(|| away("the account is not connected yet".into()))?;
         let (client, _) =
             self.client_of(&peer).ok_or_else(|| away(format!("{} is not online", peer.name)))?;
-        let guest = Guest { own: &line.keys, bound, peer: &peer, patience: self.0.patience };
+        let files = self.files_with(&client);
+        let guest = Guest { own: &line.keys, bound, peer: &peer, patience: self.0.patience, files };
         let request =
             Request { asked: asked.into(), repository: address.repository, own: share.ours.clone() };
         let (stream, carried, listed) = loop {
@@ -301,7 +323,7 @@ impl Tunnels {
                 }
                 // A fast way on which nothing comes is none; the other one may be fine.
                 Err(cause) if way != Way::InBand && cause.kind() == io::ErrorKind::ConnectionAborted => {
-                    self.now().ways.tried(&client, false, Instant::now());
+                    self.fast_way_tried(&client, false);
                 }
                 Err(cause) => return Err(cause),
             }
@@ -319,7 +341,7 @@ impl Tunnels {
     /// Opens a stream to a client, by the best way that is known.
     async fn carry(&self, line: &Line, client: &FullJid) -> Result<Carried, OpenError> {
         let next = match self.0.patience.only {
-            Some(Way::InBand) => Next::InBand,
+            Some(Way::InBand | Way::File) => Next::InBand,
             _ => self.now().ways.next(client, Instant::now()),
         };
         match next {
@@ -327,7 +349,7 @@ impl Tunnels {
                 Ok(stream) => return Ok(stream.into()),
                 Err(fault) => {
                     tracing::info!(%fault, "a fast way to a paired computer is gone");
-                    self.now().ways.tried(client, false, Instant::now());
+                    self.fast_way_tried(client, false);
                 }
             },
             Next::InBandAndTry => {
@@ -337,12 +359,18 @@ impl Tunnels {
                     let tried = tunnels.0.stop.run_until_cancelled(socks5.open(&client)).await;
                     let Some(tried) = tried else { return };
                     tracing::debug!(tried = ?tried.as_ref().map(drop), "a fast way to a paired computer was tried");
-                    tunnels.now().ways.tried(&client, tried.is_ok(), Instant::now());
+                    tunnels.fast_way_tried(&client, tried.is_ok());
                 });
             }
             Next::InBand => {}
         }
         open_in_band(&line.streams, client).await.map(Carried::from)
+    }
+
+    /// A fast way to a client was tried.
+    fn fast_way_tried(&self, client: &FullJid, works: bool) {
+        self.now().ways.tried(client, works, Instant::now());
+        self.0.tried.send_modify(|number| *number += 1);
     }
 
     /// A stream to or from a client went this way.

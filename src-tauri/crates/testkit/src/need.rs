@@ -15,10 +15,20 @@ pub fn need(program: &str) -> bool {
     if find(program).is_some() {
         return true;
     }
-    assert!(env::var_os("CI").is_none(), "{program} is not installed, and CI never skips a test");
-    let caller = std::panic::Location::caller();
-    eprintln!("skipped: {program} is not installed ({}:{})", caller.file(), caller.line());
+    skip(&format!("{program} is not installed"));
     false
+}
+
+/// A test cannot be done on this machine, for this reason.
+///
+/// # Panics
+///
+/// Where the environment variable `CI` is set: there it is a failure.
+#[track_caller]
+pub(crate) fn skip(why: &str) {
+    assert!(env::var_os("CI").is_none(), "{why}, and CI never skips a test");
+    let caller = std::panic::Location::caller();
+    eprintln!("skipped: {why} ({}:{})", caller.file(), caller.line());
 }
 
 /// [`need`] for several programs; every missing one is reported.

@@ -8,6 +8,7 @@ use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 
 use crate::name_server::{NameServer, Zone};
+use crate::need::skip;
 use crate::process::run_within;
 use crate::sandbox::Sandbox;
 
@@ -19,10 +20,10 @@ const LIMIT: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// Says whether this is the inside: then the test does its work, after [`answer_names`]. Outside it runs the test `name`
 /// (as the test program calls it) inside, passes on what it printed, and panics when it failed; the caller returns.
-/// On a machine that lets nobody make namespaces the test is skipped, with that reason: no package would change it.
+/// On a machine that lets nobody make namespaces the test is skipped, with that reason.
 ///
 /// # Panics
-/// When the test failed.
+/// When the test failed; and in CI, when it cannot be done.
 #[track_caller]
 pub fn in_own_network(name: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
@@ -36,7 +37,7 @@ pub fn in_own_network(name: &str) -> bool {
         probe.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     };
     let Some(way) = ways.into_iter().find(works) else {
-        eprintln!("skipped: this machine does not let a test have a network of its own");
+        skip("this machine does not let a test have a network of its own");
         return false;
     };
     let program = std::env::current_exe().expect("a test program has a path");

@@ -8,11 +8,11 @@ mod prosody;
 mod stanza_faults;
 
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use certificates::Authority;
-pub use ejabberd::Ejabberd;
+pub use ejabberd::{Ejabberd, EjabberdOptions};
 pub use fault_proxy::FaultProxy;
 pub use prosody::{Prosody, ProsodyOptions};
 pub use stanza_faults::{FAULT_LOGGED, StanzaFault, StanzaFaults};
@@ -37,6 +37,8 @@ pub trait XmppServer {
     fn kill(&mut self);
     /// Starts it again on the same data and ports, and waits until it answers.
     fn restart(&mut self);
+    /// The folder where it keeps what it is given.
+    fn kept(&self) -> PathBuf;
     /// What it has logged since the first start.
     fn log(&self) -> String;
 }

@@ -10,7 +10,6 @@ pub(crate) mod tls;
 
 use std::borrow::Cow;
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +26,7 @@ use tokio_xmpp::xmlstream::{
 use xmpp_parsers::{ns, starttls};
 
 use self::cut::Cuttable;
-use self::prompt::Prompt;
+use self::prompt::{Ends, Prompt};
 use self::resolve::{Place, TlsMode};
 use crate::account::{Account, BareJid};
 use crate::login::{Feature, LoginCause, LoginFault, LoginStep};
@@ -47,8 +46,8 @@ pub(crate) struct Connected {
     pub(crate) binding: ChannelBinding,
     /// The place that answered.
     pub(crate) place: Place,
-    /// This machine's address on the way there.
-    pub(crate) own: Option<IpAddr>,
+    /// The addresses of the way there.
+    pub(crate) ends: Ends,
 }
 
 /// Tells which step is being done.
@@ -90,10 +89,10 @@ async fn try_place(
     on_step(LoginStep::Connect);
     let tcp = within(LoginStep::Connect, timeouts.step, race(addresses, &place)).await?;
     on_step(LoginStep::Tls);
-    let own = tcp.own_address();
+    let ends = tcp.ends();
     let tcp = Cuttable::new(tcp, cut.clone());
     let connected = within(LoginStep::Tls, timeouts.step, encrypt(tcp, place, account, timeouts)).await?;
-    Ok(Connected { own, ..connected })
+    Ok(Connected { ends, ..connected })
 }
 
 /// Connects to whichever address answers first; the first failure is the one that is told.
@@ -130,7 +129,7 @@ async fn encrypt(
         stream: stream.map_err(|error| broken(LoginStep::Tls, error))?,
         binding,
         place,
-        own: None,
+        ends: Ends::default(),
     })
 }
 

@@ -10,7 +10,7 @@
 //!                        presence ─┤ └─ wire (stanzas to values and back)
 //!                           hints ─┤
 //!              courier ← pairing ──┤
-//!          ibb, socks5 ← channel ──┘        device (keys) ─→ channel, pairing, hints
+//!  ibb, socks5, upload ← channel ──┘        device (keys) ─→ channel, pairing, hints
 //! ```
 
 pub mod account;
@@ -24,7 +24,9 @@ pub mod ibb;
 pub mod login;
 pub mod notice;
 pub mod pairing;
+mod services;
 pub mod session;
 pub mod socks5;
+pub mod upload;
 mod wire;
 mod words;

@@ -22,6 +22,7 @@ use crate::hints::{Counter, DeviceState, ReceivedState, Sealer};
 use crate::ibb::{self, Admission, Bytestream, Bytestreams, OpenError, Opening};
 use crate::login::{LoginFault, Mechanism};
 use crate::socks5::{self, Socks5};
+use crate::upload::Uploads;
 
 pub use friends::Friends;
 
@@ -143,6 +144,7 @@ pub struct Session {
     network: Arc<Notify>,
     bytestreams: Bytestreams,
     socks5: Socks5,
+    uploads: Uploads,
     courier: Courier,
     state: watch::Receiver<ConnectionState>,
     stop: DropGuard,
@@ -151,8 +153,8 @@ pub struct Session {
 
 /// What a try to log in is made with.
 #[derive(Debug, Clone)]
-struct Login {
-    account: Account,
+pub(crate) struct Login {
+    pub(crate) account: Account,
     secret: Secret,
 }
 
@@ -193,6 +195,7 @@ pub fn start(
     let (bytestreams, openings) = ibb::streams();
     let (here, is_here) = watch::channel(socks5::Whereabouts::default());
     let (socks5, asks) = socks5::socks5(is_here);
+    let uploads = Uploads::new(socks5.services(), login.subscribe());
     let (courier, outbox) = courier::courier();
     let wishes = Wishes {
         login: login.clone(),
@@ -220,6 +223,7 @@ pub fn start(
             network,
             bytestreams,
             socks5,
+            uploads,
             courier,
             state,
             stop: stop.drop_guard(),
@@ -290,6 +294,11 @@ impl Session {
     /// A handle that opens and accepts streams beside the session, from other tasks.
     pub fn socks5(&self) -> Socks5 {
         self.socks5.clone()
+    }
+
+    /// A handle that leaves files at the account's server, and fetches them, from other tasks.
+    pub fn uploads(&self) -> Uploads {
+        self.uploads.clone()
     }
 
     /// A handle that carries the packets of pairings.

@@ -17,7 +17,6 @@ mod offer;
 mod take;
 
 use std::io;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -30,6 +29,8 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::minidom::Element;
 
 use crate::account::FullJid;
+use crate::connect::prompt::Ends;
+use crate::services::{AskError, Services};
 use crate::wire::socks5::{Offer, StreamHost};
 
 pub(crate) use exchange::Exchange;
@@ -61,9 +62,8 @@ pub enum Socks5Error {
 /// Opens and accepts streams in a session, for as long as the session lives.
 #[derive(Debug, Clone)]
 pub struct Socks5 {
-    asks: mpsc::Sender<Ask>,
+    services: Services,
     door: Door,
-    here: watch::Receiver<Whereabouts>,
     /// Whether others are told no address of this machine.
     hidden: bool,
     /// Room for streams that others open.
@@ -82,8 +82,8 @@ struct Found {
 /// Where this client is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Whereabouts {
-    /// The address of this machine on the way to the server.
-    pub(crate) ip: Option<IpAddr>,
+    /// The addresses of the way to the server.
+    pub(crate) ends: Ends,
     /// Our address in the session.
     pub(crate) bound: Option<FullJid>,
 }
@@ -96,7 +96,7 @@ pub(crate) enum Ask {
         to: Jid,
         kind: Kind,
         payload: Element,
-        reply: oneshot::Sender<Result<Option<Element>, Socks5Error>>,
+        reply: oneshot::Sender<Result<Option<Element>, AskError>>,
     },
     /// The answer to an offer; `None`: no.
     Answer { to: FullJid, id: String, payload: Option<Element> },
@@ -124,8 +124,8 @@ pub(crate) struct Door(Arc<Mutex<Option<mpsc::Sender<Offered>>>>);
 /// Makes both ends: for those who open streams, and for the session.
 pub(crate) fn socks5(here: watch::Receiver<Whereabouts>) -> (Socks5, mpsc::Receiver<Ask>) {
     let (asks, asked) = mpsc::channel(DEPTH);
-    let room = Arc::new(Semaphore::new(MAX_TAKEN));
-    (Socks5 { asks, door: Door::default(), here, hidden: false, room, proxies: Arc::default() }, asked)
+    let (services, room) = (Services::new(asks, here), Arc::new(Semaphore::new(MAX_TAKEN)));
+    (Socks5 { services, door: Door::default(), hidden: false, room, proxies: Arc::default() }, asked)
 }
 
 impl Socks5 {
@@ -149,15 +149,19 @@ impl Socks5 {
         self.door.clone()
     }
 
-    fn bound(&self) -> Result<FullJid, Socks5Error> {
-        self.here.borrow().bound.clone().ok_or(Socks5Error::Offline)
+    /// What it asks with.
+    pub(crate) fn services(&self) -> Services {
+        self.services.clone()
     }
+}
 
-    async fn ask(&self, to: Jid, kind: Kind, payload: Element) -> Result<Option<Element>, Socks5Error> {
-        let (reply, answer) = oneshot::channel();
-        let question = Ask::Question { to, kind, payload, reply };
-        self.asks.send(question).await.map_err(|_| Socks5Error::Offline)?;
-        answer.await.unwrap_or(Err(Socks5Error::Offline))
+impl From<AskError> for Socks5Error {
+    fn from(error: AskError) -> Socks5Error {
+        match error {
+            AskError::Offline => Socks5Error::Offline,
+            AskError::Refused => Socks5Error::NoWay,
+            AskError::Silent => Socks5Error::Silent,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod pubsub;
 pub(crate) mod roster;
 pub(crate) mod socks5;
 pub(crate) mod state;
+pub(crate) mod upload;
 
 /// The namespace of this protocol. The number grows with an incompatible change; what an older version does
 /// not know inside it is skipped.

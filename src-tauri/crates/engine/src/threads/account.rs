@@ -241,6 +241,7 @@ impl AccountThread {
         self.tunnels.log_in(
             session.bytestreams(),
             session.socks5(),
+            session.uploads(),
             keys,
             Door::to(self.folders.clone()).hearing(self.notices.clone()),
         );

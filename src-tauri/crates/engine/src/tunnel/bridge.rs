@@ -13,6 +13,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tributary_xmpp::channel::{ChannelError, Frame, MAX_DATA, Receiver, Sender};
+use tributary_xmpp::upload::Sealed;
+
+use super::files::{Direction, Files, Incoming, Outgoing};
 
 /// Pieces that may wait in each direction.
 const DEPTH: usize = 4;
@@ -51,8 +54,10 @@ pub(super) struct Feed {
 }
 
 /// What git says.
-enum Said {
+pub(super) enum Said {
+    /// Bytes.
     Data(Vec<u8>),
+    /// What was said is to arrive.
     Flush,
     /// How the program ended, before its end.
     Exit(i32),
@@ -90,13 +95,15 @@ impl Feed {
     }
 
     /// Carries both directions until both have ended, one broke, or it is cut. Gives how the program at the other end
-    /// ended, if it said so.
+    /// ended, if it said so. `files`: how what is much may go as a file, and whether the other side said already that it
+    /// takes them.
     pub(super) async fn carry<R, W>(
         self,
         mut receiver: Receiver<R>,
         mut sender: Sender<W>,
         silence: Duration,
         pads: Pads,
+        files: Option<(Files, bool)>,
         cut: &CancellationToken,
     ) -> Option<i32>
     where
@@ -110,22 +117,59 @@ impl Feed {
         let heard_now = || *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         // We said something to which nothing was said yet; and the other side has said all.
         let (owed, all_heard) = (AtomicBool::new(false), AtomicBool::new(false));
+        // What the directions have to do with each other's files.
+        let (files, takes_files) = files.map_or((None, false), |(files, takes)| (Some(files), takes));
+        let (takes_files, direction) = (AtomicBool::new(takes_files), Direction::default());
+        let (errands, mut to_say) = mpsc::channel(DEPTH);
+        let (verdict, verdicts) = mpsc::channel(1);
+        let mut outgoing = files.as_ref().map(|files| Outgoing::new(files, &takes_files, verdicts));
+        let incoming = files.as_ref().map(|files| {
+            let errands = errands.clone();
+            Incoming { files, direction: &direction, errands }
+        });
         let outward = async {
+            let mut then = None;
             loop {
-                let next = match pads {
-                    Pads::Guest | Pads::Host if owed.load(Ordering::Relaxed) => {
-                        timeout(PADDING_PAUSE, said.recv()).await
+                let saying = async {
+                    match then.take() {
+                        Some(then) => Some(then),
+                        None => said.recv().await,
                     }
-                    _ => Ok(said.recv().await),
                 };
-                let Ok(next) = next else {
-                    sender.send(Frame::Padding).await?;
-                    sender.flush().await?;
+                let next = tokio::select! {
+                    next = saying => next,
+                    // There is always somebody who could have an errand.
+                    Some(errand) = to_say.recv() => {
+                        sender.send(errand).await?;
+                        sender.flush().await?;
+                        continue;
+                    }
+                    () = padding_pause(pads, &owed) => {
+                        sender.send(Frame::Padding).await?;
+                        sender.flush().await?;
+                        continue;
+                    }
+                };
+                let Some(next) = next else {
+                    // Nothing can be answered after the end.
+                    if direction.end() {
+                        break;
+                    }
+                    if let Some(errand) = to_say.recv().await {
+                        sender.send(errand).await?;
+                        sender.flush().await?;
+                    }
                     continue;
                 };
-                let Some(said) = next else { break };
-                match said {
-                    Said::Data(piece) => sender.send(Frame::Data(piece)).await?,
+                match next {
+                    Said::Data(piece) => {
+                        let (length, began) = (piece.len(), Instant::now());
+                        sender.send(Frame::Data(piece)).await?;
+                        if let Some(outgoing) = &mut outgoing {
+                            outgoing.sent(length, began.elapsed());
+                            then = outgoing.try_file(&mut said, &mut to_say, &mut sender, heard_now).await?;
+                        }
+                    }
                     Said::Flush => sender.flush().await?,
                     Said::Exit(status) => sender.send(Frame::Exit(status)).await?,
                     Said::Refused(why) => sender.send(Frame::Refused(why)).await?,
@@ -160,11 +204,25 @@ impl Feed {
                     Frame::Refused(why) => {
                         heard.send(Err(refused(&why))).await.map_err(|_| ChannelError::Cut)?
                     }
-                    Frame::End | Frame::Padding | Frame::Request(_) => {}
+                    Frame::TakesFiles => takes_files.store(true, Ordering::Relaxed),
+                    Frame::File(body) => {
+                        // Nobody here said that files are taken.
+                        let incoming = incoming.as_ref().ok_or(ChannelError::Malformed)?;
+                        if let Some(mut file) = incoming.take(&body, heard_now).await? {
+                            hand_over(&mut file, &heard, heard_now).await?;
+                        }
+                    }
+                    // An answer to what nobody asked is none.
+                    Frame::FileTaken => _ = verdict.try_send(true),
+                    Frame::FileMissed => _ = verdict.try_send(false),
+                    Frame::End | Frame::Padding | Frame::Request(_) | Frame::Busy => {}
                 }
                 heard_now();
             }
             all_heard.store(true, Ordering::Relaxed);
+            // Nothing is answered any more.
+            takes_files.store(false, Ordering::Relaxed);
+            let _ = verdict.try_send(false);
             Ok(())
         };
         // Silence counts while git waits to be told something. While we wait for git, it is at work; a write that
@@ -178,6 +236,14 @@ impl Feed {
                 sleep_until(until).await;
             }
         };
+        let offering = async {
+            if let Some(files) = &files {
+                files.until_allowed().await;
+                // Whoever says it is gone with the tunnel.
+                errands.send(Frame::TakesFiles).await.ok();
+            }
+            std::future::pending::<()>().await
+        };
         let unheard = async {
             heard.closed().await;
             tokio::time::sleep(FAREWELL).await;
@@ -185,6 +251,7 @@ impl Feed {
         let ended: Result<(), ChannelError> = tokio::select! {
             ended = async { tokio::try_join!(outward, inward).map(|_| ()) } => ended,
             () = silent => Err(ChannelError::Silent),
+            () = offering => Ok(()),
             () = unheard => Ok(()),
             () = cut.cancelled() => Err(ChannelError::Broken { source: io::ErrorKind::ConnectionAborted.into() }),
         };
@@ -196,6 +263,30 @@ impl Feed {
         }
         exit.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Ends when a relay needs something to carry.
+async fn padding_pause(pads: Pads, owed: &AtomicBool) {
+    match pads {
+        Pads::Guest | Pads::Host if owed.load(Ordering::Relaxed) => tokio::time::sleep(PADDING_PAUSE).await,
+        _ => std::future::pending().await,
+    }
+}
+
+/// Gives git what is in a file.
+async fn hand_over(
+    file: &mut Sealed,
+    heard: &mpsc::Sender<io::Result<Vec<u8>>>,
+    alive: impl Fn(),
+) -> Result<(), ChannelError> {
+    let broken = |source| ChannelError::Broken { source };
+    let mut opening = file.open().await.map_err(broken)?;
+    while let Some(piece) = opening.next().await.map_err(broken)? {
+        // Whoever is not heard any more need not go on.
+        heard.send(Ok(piece)).await.map_err(|_| ChannelError::Cut)?;
+        alive();
+    }
+    Ok(())
 }
 
 /// The other side's own words, kept short and without what could deceive.

@@ -15,6 +15,8 @@ use tributary_xmpp::socks5::Socks5Stream;
 pub(crate) enum Way {
     /// In requests of the session: always possible, and slow.
     InBand,
+    /// The same, and what is much as a file that lies at the account's server for a while.
+    File,
     /// Through a proxy of an account's server.
     Proxy,
     /// Straight to the other computer.
@@ -26,6 +28,7 @@ impl Way {
     pub(crate) fn words(self) -> &'static str {
         match self {
             Way::InBand => "through the account's server",
+            Way::File => "through the account's server, what is much as a file there",
             Way::Proxy => "through a relay of the account's server",
             Way::Direct => "directly",
         }
@@ -60,7 +63,7 @@ impl Carried {
     /// What the channel is bound to.
     pub(super) fn carrier(&self) -> Carrier {
         match self.way {
-            Way::InBand => Carrier::InBand,
+            Way::InBand | Way::File => Carrier::InBand,
             Way::Proxy | Way::Direct => Carrier::Socks5,
         }
     }

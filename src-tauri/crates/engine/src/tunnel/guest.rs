@@ -14,6 +14,7 @@ use tributary_xmpp::device::DeviceKeys;
 use super::Patience;
 use super::bridge::{self, Ends, Pads, refused};
 use super::carried::{Carried, Way};
+use super::files::Files;
 use super::request::Request;
 use crate::state::peers::Peer;
 
@@ -23,6 +24,8 @@ pub(super) struct Guest<'a> {
     pub(super) bound: FullJid,
     pub(super) peer: &'a Peer,
     pub(super) patience: Patience,
+    /// How what is much goes as a file, when streams go in-band.
+    pub(super) files: Option<Files>,
 }
 
 impl Guest<'_> {
@@ -40,6 +43,7 @@ impl Guest<'_> {
             initiator: Party { device: self.own.public().id(), address: self.bound.clone() },
             responder: Party { device: self.peer.id(), address: stream.peer.clone() },
         };
+        let files = self.files.clone().filter(|_| stream.way == Way::InBand);
         let pads = if stream.way == Way::Proxy { Pads::Guest } else { Pads::Never };
         let patience = self.patience;
         let agreed = async {
@@ -48,16 +52,22 @@ impl Guest<'_> {
                 channel::initiate(stream, self.own, &self.peer.keys, &binding, limit).await?;
             sender.send(Frame::Request(request.encode())).await?;
             sender.flush().await?;
-            // Git's services speak first.
-            let first = tokio::time::timeout(patience.silence, receiver.next());
-            let first = first.await.map_err(|_| ChannelError::Silent)??;
-            Ok::<_, ChannelError>((sender, receiver, first))
+            // Git's services speak first, after what the host itself may have to say.
+            let mut takes_files = false;
+            let first = loop {
+                let next = tokio::time::timeout(patience.silence, receiver.next());
+                match next.await.map_err(|_| ChannelError::Silent)?? {
+                    Some(Frame::TakesFiles) => takes_files = true,
+                    first => break first,
+                }
+            };
+            Ok::<_, ChannelError>((sender, receiver, first, takes_files))
         };
         let agreed = tokio::select! {
             agreed = agreed => agreed,
             () = cut.cancelled() => Err(ChannelError::Cut),
         };
-        let (sender, receiver, first) = agreed.map_err(failed)?;
+        let (sender, receiver, first, takes_files) = agreed.map_err(failed)?;
         let (Ends { reader, writer }, feed) = bridge::bridge();
         match first {
             Some(Frame::Data(piece)) => feed.begin_with(piece).await,
@@ -66,7 +76,8 @@ impl Guest<'_> {
         }
         let end = cut.clone();
         let carried = async move {
-            feed.carry(receiver, sender, patience.silence, pads, &cut).await;
+            let files = files.map(|files| (files, takes_files));
+            feed.carry(receiver, sender, patience.silence, pads, files, &cut).await;
         }
         .boxed();
         let cut = Arc::new(move || end.cancel());

@@ -12,6 +12,7 @@ use tributary_xmpp::pairing::Right;
 use super::bridge::{self, Ends, Pads};
 use super::carried::{Carried, Way};
 use super::door::{Door, Inside, Pushed};
+use super::files::Files;
 use super::request::{Call, Request};
 use super::{Listed, Tunnels, notice};
 use crate::state::peers::{Contact, Peer};
@@ -94,7 +95,9 @@ pub(super) async fn receive(
         Ok((inside, listed)) => {
             tunnels.went(&client, way);
             let pads = if way == Way::Proxy { Pads::Host } else { Pads::Never };
-            Ok(Some(host(tunnels, peer, request, inside, listed, pads, (sender, receiver)).await))
+            let files = tunnels.files_with(&client).filter(|_| way == Way::InBand);
+            let how = (pads, files);
+            Ok(Some(host(tunnels, peer, request, inside, listed, how, (sender, receiver)).await))
         }
         Err(why) => refuse(&mut sender, why).await.map(|()| None),
     }
@@ -136,7 +139,7 @@ async fn host<R, W>(
     request: Request,
     inside: Inside,
     listed: Listed,
-    pads: Pads,
+    (pads, files): (Pads, Option<Files>),
     (sender, receiver): (Sender<W>, Receiver<R>),
 ) -> Served
 where
@@ -159,7 +162,8 @@ where
             Err(fault) => Err((fault.to_string(), false, writer)),
         }
     });
-    let carried = feed.carry(receiver, sender, patience.silence, pads, &listed.cut);
+    let files = files.map(|files| (files, false));
+    let carried = feed.carry(receiver, sender, patience.silence, pads, files, &listed.cut);
     let finished = async {
         match serving.await.expect("serving does not panic") {
             Ok(served) => served,

@@ -1,3 +1,5 @@
+mod files;
+
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
@@ -29,9 +31,11 @@ struct Scene {
     /// How Bob knows Alice's device.
     host: Peer,
     door: Door,
-    pushed: std::sync::Mutex<UnboundedReceiver<Pushed>>,
+    pushed: Mutex<UnboundedReceiver<Pushed>>,
     seen: Seen,
     repo: Repo,
+    /// How long the way rests after each little piece, when it is slow.
+    pause: Mutex<Option<Duration>>,
     _dir: tempfile::TempDir,
 }
 
@@ -88,9 +92,9 @@ impl Scene {
                 pushed: Box::new(pushed),
             })
         });
-        let tunnels = Tunnels::new(peers.clone(), patience, CancellationToken::new());
-        let (pushed, seen) = (std::sync::Mutex::new(pushed), Seen::default());
-        Arc::new(Scene { tunnels, peers, alice, bob, host, door, pushed, seen, repo, _dir: dir })
+        let tunnels = Tunnels::new(peers.clone(), patience, dir.path().to_owned(), CancellationToken::new());
+        let (pushed, seen, pause) = (Mutex::new(pushed), Seen::default(), Mutex::default());
+        Arc::new(Scene { tunnels, peers, alice, bob, host, door, pushed, seen, repo, pause, _dir: dir })
     }
 
     fn bobs_device(&self) -> Peer {
@@ -99,7 +103,10 @@ impl Scene {
 
     /// Bob's device comes: both ends of what carries the tunnel.
     fn come(self: &Arc<Self>) -> (Tapped, tokio::task::JoinHandle<()>) {
-        let (near, far) = duplex(64 * 1024);
+        let (near, far) = match *self.pause.lock().unwrap() {
+            Some(pause) => files::slow(pause),
+            None => duplex(64 * 1024),
+        };
         let this = self.clone();
         let hosting = tokio::spawn(async move {
             let (far, bound) = (Carried::over(BOB.parse().unwrap(), "t1", far), ALICE.parse().unwrap());
@@ -122,7 +129,8 @@ impl Scene {
     ) -> io::Result<Stream> {
         let (stream, _hosting) = self.come();
         let patience = self.tunnels.0.patience;
-        let guest = Guest { own: keys, bound: BOB.parse().unwrap(), peer: &self.host, patience };
+        let files = self.tunnels.files_with(&ALICE.parse().unwrap());
+        let guest = Guest { own: keys, bound: BOB.parse().unwrap(), peer: &self.host, patience, files };
         let request = Request { asked: service.into(), repository: uuid(repository), own: uuid("bobs") };
         let cut = CancellationToken::new();
         let stream = Carried::over(ALICE.parse().unwrap(), "t1", stream);

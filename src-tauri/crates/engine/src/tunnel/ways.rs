@@ -15,6 +15,10 @@ use super::carried::Way;
 /// A fast way that failed is tried again after this long.
 const REST: Duration = Duration::from_secs(60);
 
+/// When a file at the account's server came to nothing, it is tried again after this long: the server may have given all
+/// room that it gives in a day.
+const FILE_REST: Duration = Duration::from_secs(600);
+
 /// What is known of the ways to each client that is online.
 #[derive(Default)]
 pub(super) struct Ways(BTreeMap<FullJid, Known>);
@@ -24,6 +28,8 @@ struct Known {
     /// The way of the last stream, whoever opened it.
     last: Option<Way>,
     fast: Fast,
+    /// Until when nothing goes as a file.
+    no_files_until: Option<Instant>,
 }
 
 /// Whether there is a fast way.
@@ -73,7 +79,26 @@ impl Ways {
 
     /// A stream to or from a client went this way. Says whether that is another one than the last went.
     pub(super) fn went(&mut self, client: &FullJid, way: Way) -> bool {
-        self.0.entry(client.clone()).or_default().last.replace(way) != Some(way)
+        let known = self.0.entry(client.clone()).or_default();
+        // What is little goes in-band beside the files.
+        if way == Way::InBand && known.last == Some(Way::File) && known.no_files_until.is_none() {
+            return false;
+        }
+        known.last.replace(way) != Some(way)
+    }
+
+    /// Whether what is much may go to a client as a file, or come from it so: there is no faster way, nor is one being tried,
+    /// and files did not fail.
+    pub(super) fn may_use_files(&self, client: &FullJid, now: Instant) -> bool {
+        self.0.get(client).is_none_or(|known| {
+            !matches!(known.fast, Fast::Works | Fast::Trying)
+                && known.no_files_until.is_none_or(|until| until <= now)
+        })
+    }
+
+    /// A file to or from a client came to nothing.
+    pub(super) fn file_failed(&mut self, client: &FullJid, now: Instant) {
+        self.0.entry(client.clone()).or_default().no_files_until = Some(now + FILE_REST);
     }
 
     /// The way of the last stream with a client.
@@ -90,6 +115,27 @@ impl Ways {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_for_those_who_have_no_faster_way_and_rest_when_they_fail() {
+        let (mut ways, now) = (Ways::default(), Instant::now());
+        let client: FullJid = "bob@e.example/trib-2".parse().unwrap();
+        assert!(ways.may_use_files(&client, now), "who never opened a stream knows of no faster way");
+        ways.next(&client, now);
+        assert!(!ways.may_use_files(&client, now), "a faster one is being tried");
+        ways.tried(&client, true, now);
+        assert!(!ways.may_use_files(&client, now));
+        ways.tried(&client, false, now);
+        assert!(ways.may_use_files(&client, now));
+        assert!(ways.went(&client, Way::File));
+        assert!(!ways.went(&client, Way::InBand), "what is little goes beside it");
+        assert_eq!(ways.last(&client), Some(Way::File));
+        ways.file_failed(&client, now);
+        assert!(!ways.may_use_files(&client, now + FILE_REST / 2));
+        assert!(ways.may_use_files(&client, now + FILE_REST));
+        assert!(ways.went(&client, Way::InBand));
+        assert_eq!(ways.last(&client), Some(Way::InBand));
+    }
 
     #[test]
     fn the_fast_way_is_tried_once_and_rests_when_it_fails() {

@@ -31,7 +31,7 @@ impl Authority {
         self.dir.join("ca.pem")
     }
 
-    /// Signs a certificate for a domain and the names below it, valid for `days` (over already when negative). Gives
+    /// Signs a certificate for a domain, the names below it and this machine, valid for `days` (over already when negative). Gives
     /// the files of the certificate and of its key.
     ///
     /// # Panics
@@ -41,7 +41,9 @@ impl Authority {
     pub fn sign(&self, domain: &str, days: i32) -> (PathBuf, PathBuf) {
         let (key, request) = (format!("{domain}.key"), format!("{domain}.csr"));
         let (certificate, extensions) = (format!("{domain}.crt"), format!("{domain}.ext"));
-        let names = format!("subjectAltName=DNS:{domain},DNS:*.{domain}\nextendedKeyUsage=serverAuth\n");
+        let names = format!(
+            "subjectAltName=DNS:{domain},DNS:*.{domain},DNS:localhost\nextendedKeyUsage=serverAuth\n"
+        );
         fs::write(self.dir.join(&extensions), names).expect("our own folder can be written");
         let args = format!(
             "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={domain} -keyout {key} -out {request}"

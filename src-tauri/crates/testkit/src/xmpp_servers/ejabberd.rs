@@ -26,6 +26,17 @@ pub struct Ejabberd {
     dir: TempDir,
 }
 
+/// What a test wants to be different.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EjabberdOptions<'a> {
+    /// Options for stream management (YAML in braces' inside: `, resume_timeout: 2`).
+    pub stream_management: &'a str,
+    /// Whether it has the rate limit that Debian ships.
+    pub limited: bool,
+    /// The port where it takes files (https), as large as it does by itself; it takes none otherwise.
+    pub upload_at: Option<u16>,
+}
+
 impl Ejabberd {
     /// The programs it needs, for [`need_all`](crate::need_all).
     pub const NEEDS: &'static [&'static str] = &["ejabberdctl", "erl", "dpkg", "openssl"];
@@ -47,7 +58,8 @@ impl Ejabberd {
     /// With its log when it does not come up.
     #[track_caller]
     pub fn start_with(domain: &str, accounts: &[(&str, &str)], stream_management: &str) -> Ejabberd {
-        Ejabberd::start_any(domain, accounts, stream_management, false)
+        let options = EjabberdOptions { stream_management, ..EjabberdOptions::default() };
+        Ejabberd::start_any(domain, accounts, options)
     }
 
     /// As [`start`](Self::start), with the rate limit that Debian ships.
@@ -57,16 +69,16 @@ impl Ejabberd {
     /// With its log when it does not come up.
     #[track_caller]
     pub fn start_limited(domain: &str, accounts: &[(&str, &str)]) -> Ejabberd {
-        Ejabberd::start_any(domain, accounts, "", true)
+        Ejabberd::start_any(domain, accounts, EjabberdOptions { limited: true, ..EjabberdOptions::default() })
     }
 
+    /// As [`start`](Self::start), with some things different.
+    ///
+    /// # Panics
+    ///
+    /// With its log when it does not come up.
     #[track_caller]
-    fn start_any(
-        domain: &str,
-        accounts: &[(&str, &str)],
-        stream_management: &str,
-        limited: bool,
-    ) -> Ejabberd {
+    pub fn start_any(domain: &str, accounts: &[(&str, &str)], options: EjabberdOptions<'_>) -> Ejabberd {
         let dir =
             tempfile::Builder::new().prefix("tributary-ejabberd-").tempdir().expect("a temporary folder");
         let authority = Authority::new(dir.path());
@@ -83,7 +95,7 @@ impl Ejabberd {
             process: None,
             dir,
         };
-        server.configure(stream_management, limited);
+        server.configure(options);
         server.restart();
         for (user, password) in accounts {
             server.register(user, password);
@@ -91,10 +103,23 @@ impl Ejabberd {
         server
     }
 
-    fn configure(&self, stream_management: &str, limited: bool) {
+    fn configure(&self, EjabberdOptions { stream_management, limited, upload_at }: EjabberdOptions<'_>) {
         let (listener, rule) =
             if limited { (", shaper: c2s_shaper", "c2s_shaper: { normal: all }, ") } else { ("", "") };
         let dir = self.dir.path().display();
+        let (upload_listener, upload_module) = upload_at.map_or_else(Default::default, |port| {
+            (
+                format!(
+                    "\n  - {{ port: {port}, ip: \"127.0.0.1\", module: ejabberd_http, tls: true, \
+                     request_handlers: {{ /upload: mod_http_upload }} }}"
+                ),
+                format!(
+                    "  mod_http_upload: {{ host: \"upload.{}\", put_url: \"https://localhost:{port}/upload\", \
+                     docroot: \"{dir}/spool/upload\" }}\n",
+                    self.domain
+                ),
+            )
+        });
         let Ejabberd { domain, starttls_port, direct_tls_port, api_port, .. } = self;
         let config = format!(
             r#"loglevel: info
@@ -105,7 +130,7 @@ disable_sasl_mechanisms: [ "digest-md5", "X-OAUTH2" ]
 listen:
   - {{ port: {starttls_port}, ip: "127.0.0.1", module: ejabberd_c2s, max_stanza_size: 262144{listener}, access: c2s, starttls_required: true }}
   - {{ port: {direct_tls_port}, ip: "127.0.0.1", module: ejabberd_c2s, max_stanza_size: 262144{listener}, access: c2s, tls: true }}
-  - {{ port: {api_port}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {{ /api: mod_http_api }} }}
+  - {{ port: {api_port}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {{ /api: mod_http_api }} }}{upload_listener}
 acl: {{ local: {{ user_regexp: "" }} }}
 access_rules: {{ local: {{ allow: local }}, c2s: {{ allow: all }} }}
 api_permissions: {{ "test": {{ who: {{ ip: 127.0.0.1/8 }}, what: "*" }} }}
@@ -126,7 +151,7 @@ modules:
   mod_roster: {{}}
   mod_stream_mgmt: {{ resend_on_timeout: if_offline{stream_management} }}
   mod_version: {{}}
-"#
+{upload_module}"#
         );
         fs::write(self.dir.path().join("ejabberd.yml"), config).expect("our own folder can be written");
     }
@@ -212,6 +237,10 @@ impl XmppServer for Ejabberd {
             await_port(&mut process, port, &self.log_file());
         }
         self.process = Some(process);
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.dir.path().join("spool")
     }
 
     fn log(&self) -> String {

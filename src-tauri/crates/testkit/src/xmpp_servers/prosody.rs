@@ -59,6 +59,8 @@ pub struct ProsodyOptions<'a> {
     pub faults: Option<StanzaFaults>,
     /// The port of its proxy for bytestreams; it has none otherwise.
     pub proxy_at: Option<u16>,
+    /// The port where it takes files (https), as large as it does by itself; it takes none otherwise.
+    pub upload_at: Option<u16>,
     /// The port where other servers reach it; there are none for it otherwise. They believe each other by dialback.
     pub federates_at: Option<u16>,
 }
@@ -73,6 +75,7 @@ impl Default for ProsodyOptions<'_> {
             certificate_for: None,
             faults: None,
             proxy_at: None,
+            upload_at: None,
             federates_at: None,
         }
     }
@@ -165,6 +168,14 @@ impl Prosody {
                 self.domain
             )
         });
+        let upload = options.upload_at.map(|port| {
+            format!(
+                "Component \"upload.{}\" \"http_file_share\"\n  http_host = \"localhost\"; \
+                 http_external_url = \"https://localhost:{port}/\"\n",
+                self.domain
+            )
+        });
+        let https = options.upload_at.map(|port| port.to_string()).unwrap_or_default();
         let federation = match options.federates_at {
             Some(port) => {
                 format!("s2s_ports = {{ {port} }}; s2s_require_encryption = true; s2s_secure_auth = false")
@@ -177,7 +188,7 @@ impl Prosody {
 pidfile = "{dir}/prosody.pid"; data_path = "{dir}/data"
 interfaces = {{ "127.0.0.1" }}; local_interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {starttls} }}; c2s_direct_tls_ports = {{ {direct} }}
-http_ports = {{ }}; https_ports = {{ }}
+http_ports = {{ }}; https_ports = {{ {https} }}; https_interfaces = {{ "127.0.0.1" }}
 {federation}
 modules_enabled = {{ {modules} }}
 c2s_require_encryption = true; authentication = "internal_hashed"; allow_registration = false
@@ -186,7 +197,7 @@ ssl = {{ certificate = "{certificate}", key = "{key}" }}
 {faults}
 {extra}
 VirtualHost "{domain}"
-{proxy}"#,
+{proxy}{upload}"#,
             starttls = self.starttls_port,
             direct = self.direct_tls_port,
             modules = modules.join(", "),
@@ -194,6 +205,7 @@ VirtualHost "{domain}"
             key = key.display(),
             faults = faults.unwrap_or_default(),
             proxy = proxy.unwrap_or_default(),
+            upload = upload.unwrap_or_default(),
             extra = options.extra,
             domain = self.domain,
         );
@@ -241,6 +253,10 @@ impl XmppServer for Prosody {
         await_port(&mut process, self.starttls_port, &self.log_file());
         await_port(&mut process, self.direct_tls_port, &self.log_file());
         self.process = Some(process);
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.dir.path().join("data")
     }
 
     fn log(&self) -> String {

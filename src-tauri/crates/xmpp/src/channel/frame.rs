@@ -24,6 +24,17 @@ pub enum Frame {
     Padding,
     /// What is asked for, first of all frames: at most 4,096 bytes that the caller gives a meaning.
     Request(Vec<u8>),
+    /// Whoever sends it can take data as a file from elsewhere, and has no faster way.
+    TakesFiles,
+    /// What comes next of this direction's data is in a file: at most 4,096 bytes that say where. Answered by one of the
+    /// next two, before the other end ends its direction; a file without an answer was not taken.
+    File(Vec<u8>),
+    /// The data of the file was taken.
+    FileTaken,
+    /// The file is not to be had: its data has to come otherwise.
+    FileMissed,
+    /// Work on a file goes on.
+    Busy,
 }
 
 const DATA: u8 = 0;
@@ -32,6 +43,11 @@ const EXIT: u8 = 2;
 const REFUSED: u8 = 3;
 const PADDING: u8 = 4;
 const REQUEST: u8 = 5;
+const TAKES_FILES: u8 = 6;
+const FILE: u8 = 7;
+const FILE_TAKEN: u8 = 8;
+const FILE_MISSED: u8 = 9;
+const BUSY: u8 = 10;
 
 impl Frame {
     /// The frame as bytes.
@@ -47,6 +63,11 @@ impl Frame {
             Frame::Refused(reason) => (REFUSED, cut(reason, MAX_TEXT).as_bytes()),
             Frame::Padding => (PADDING, &[]),
             Frame::Request(bytes) => (REQUEST, bytes),
+            Frame::TakesFiles => (TAKES_FILES, &[]),
+            Frame::File(bytes) => (FILE, bytes),
+            Frame::FileTaken => (FILE_TAKEN, &[]),
+            Frame::FileMissed => (FILE_MISSED, &[]),
+            Frame::Busy => (BUSY, &[]),
         };
         [&[kind], body].concat()
     }
@@ -63,7 +84,12 @@ impl Frame {
             }
             REFUSED if body.len() <= MAX_TEXT => Frame::Refused(String::from_utf8_lossy(body).into_owned()),
             REQUEST if body.len() <= MAX_TEXT => Frame::Request(body.to_vec()),
-            REFUSED | REQUEST => return Err(ChannelError::Malformed),
+            FILE if body.len() <= MAX_TEXT => Frame::File(body.to_vec()),
+            TAKES_FILES => Frame::TakesFiles,
+            FILE_TAKEN => Frame::FileTaken,
+            FILE_MISSED => Frame::FileMissed,
+            BUSY => Frame::Busy,
+            REFUSED | REQUEST | FILE => return Err(ChannelError::Malformed),
             _ => return Ok(None),
         }))
     }
@@ -82,6 +108,13 @@ mod tests {
             any::<i32>().prop_map(Frame::Exit),
             ".{0,80}".prop_map(Frame::Refused),
             bytes(300).prop_map(Frame::Request),
+            bytes(300).prop_map(Frame::File),
+            prop_oneof![
+                Just(Frame::TakesFiles),
+                Just(Frame::FileTaken),
+                Just(Frame::FileMissed),
+                Just(Frame::Busy)
+            ],
         ]
     }
 

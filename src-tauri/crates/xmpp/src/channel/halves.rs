@@ -68,7 +68,9 @@ impl<W: AsyncWrite + Unpin> Sender<W> {
                 }
                 Ok(())
             }
-            Frame::Request(bytes) if bytes.len() > MAX_TEXT => Err(ChannelError::Malformed),
+            Frame::Request(bytes) | Frame::File(bytes) if bytes.len() > MAX_TEXT => {
+                Err(ChannelError::Malformed)
+            }
             frame => self.send_one(&frame).await,
         }
     }

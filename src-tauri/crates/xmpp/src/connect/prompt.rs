@@ -5,12 +5,21 @@
 //! kernel forgets the setting, so it is made again after each read. Source: RFC 1122 section 4.2.3.2, tcp(7).
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+/// The addresses of a connection's two ends, where the system tells them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ends {
+    /// This machine's.
+    pub(crate) own: Option<IpAddr>,
+    /// The server's.
+    pub(crate) server: Option<IpAddr>,
+}
 
 /// The connection.
 pub(crate) struct Prompt(TcpStream);
@@ -24,9 +33,10 @@ impl Prompt {
         Ok(prompt)
     }
 
-    /// This machine's address on it.
-    pub(crate) fn own_address(&self) -> Option<IpAddr> {
-        self.0.local_addr().ok().map(|address| address.ip())
+    /// The addresses that it goes between.
+    pub(crate) fn ends(&self) -> Ends {
+        let ip = |address: io::Result<SocketAddr>| address.ok().map(|address| address.ip());
+        Ends { own: ip(self.0.local_addr()), server: ip(self.0.peer_addr()) }
     }
 
     fn acknowledge(&self) {

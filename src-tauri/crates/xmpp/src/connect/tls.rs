@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use sasl::common::ChannelBinding;
 use sha2::{Digest, Sha256};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
@@ -29,6 +30,8 @@ use crate::login::{Distrust, LoginCause, LoginFault, LoginStep};
 
 /// The name of the protocol in the handshake, where TLS begins with the first byte.
 const ALPN: &[u8] = b"xmpp-client";
+/// The name of the one that files are fetched by.
+const HTTP_ALPN: &[u8] = b"http/1.1";
 /// What is exported to bind a login to the channel.
 const BINDING_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
@@ -46,12 +49,7 @@ pub(crate) async fn handshake(
     })?;
     let judge = Judge::new(account.trust.clone()).await;
     let witness = judge.map_err(|error| fault(LoginCause::NoAuthorities { source: Arc::new(error) }))?;
-    let mut config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .expect("ring has the suites of both versions")
-        .dangerous()
-        .with_custom_certificate_verifier(witness.clone())
-        .with_no_client_auth();
+    let mut config = config(witness.clone());
     if mode == TlsMode::Direct {
         config.alpn_protocols = vec![ALPN.to_vec()];
     }
@@ -68,6 +66,24 @@ pub(crate) async fn handshake(
             _ => super::broken(LoginStep::Tls, error),
         }),
     }
+}
+
+/// Makes a connection to somebody else than the account's server secure: whom the account believes is believed there, for
+/// the name of that host.
+pub(crate) async fn secure(tcp: TcpStream, host: &str, trust: Trust) -> io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let mut config = config(Judge::new(trust).await?);
+    config.alpn_protocols = vec![HTTP_ALPN.to_vec()];
+    TlsConnector::from(Arc::new(config)).connect(name, tcp).await
+}
+
+fn config(judge: Arc<Judge>) -> ClientConfig {
+    ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("ring has the suites of both versions")
+        .dangerous()
+        .with_custom_certificate_verifier(judge)
+        .with_no_client_auth()
 }
 
 /// Decides about certificates, and remembers how: the handshake's own error may be what became of the connection

@@ -1,7 +1,6 @@
 //! One login: from nothing to a stream that is proven, on which a session can be opened.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use tokio_util::sync::CancellationToken;
 use tokio_xmpp::connect::AsyncReadAndWrite;
@@ -10,6 +9,7 @@ use xmpp_parsers::stream_features::StreamFeatures;
 
 use super::{Feature, LoginCause, LoginFault, LoginStep, Mechanism, sasl};
 use crate::account::{Account, Secret};
+use crate::connect::prompt::Ends;
 use crate::connect::resolve::Place;
 use crate::connect::{self, OnStep, broken, no_features, within};
 use crate::session::Timeouts;
@@ -24,8 +24,8 @@ pub(crate) struct LoggedIn {
     pub(crate) features: StreamFeatures,
     pub(crate) mechanism: Mechanism,
     pub(crate) place: Place,
-    /// This machine's address on the way to the server.
-    pub(crate) own: Option<IpAddr>,
+    /// The addresses of the way to the server.
+    pub(crate) ends: Ends,
 }
 
 /// Logs in once. Cancelling `cut` breaks the connection, during the login and for as long as it lives.
@@ -63,6 +63,6 @@ pub(crate) async fn log_in(
         features,
         mechanism,
         place: connected.place,
-        own: connected.own,
+        ends: connected.ends,
     })
 }

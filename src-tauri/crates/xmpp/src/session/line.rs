@@ -262,7 +262,7 @@ impl Line {
             // A resource that is none: the server gives one.
             Err(_) => Jid::from(account.jid.0),
         };
-        self.here.send_modify(|here| here.ip = logged_in.own);
+        self.here.send_modify(|here| here.ends = logged_in.ends);
         slot.fill(Connection { stream: logged_in.stream, features: logged_in.features, identity });
         self.phase = Phase::Negotiating { until: Instant::now() + self.timeouts.step };
     }

@@ -11,9 +11,10 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
-use super::{Ask, Door, Kind, Offered, Socks5Error};
+use super::{Ask, Door, Kind, Offered};
 use crate::account::FullJid;
 use crate::ibb::Admission;
+use crate::services::AskError;
 use crate::wire::socks5;
 
 /// Longest id of a request that is taken: it is held until the answer.
@@ -23,7 +24,7 @@ const MAX_ID: usize = 256;
 #[derive(Debug)]
 struct Waiting {
     to: Jid,
-    reply: oneshot::Sender<Result<Option<Element>, Socks5Error>>,
+    reply: oneshot::Sender<Result<Option<Element>, AskError>>,
     until: Instant,
 }
 
@@ -51,7 +52,7 @@ impl Exchange {
         match ask {
             Ask::Question { reply, .. } if !online => {
                 // Who asked may be gone.
-                let _ = reply.send(Err(Socks5Error::Offline));
+                let _ = reply.send(Err(AskError::Offline));
             }
             Ask::Question { to, kind, payload, reply } => {
                 self.made += 1;
@@ -92,7 +93,7 @@ impl Exchange {
                 true
             }
             Iq::Result { id, payload, .. } => self.answered(iq.from(), id, Ok(payload.clone())),
-            Iq::Error { id, .. } => self.answered(iq.from(), id, Err(Socks5Error::NoWay)),
+            Iq::Error { id, .. } => self.answered(iq.from(), id, Err(AskError::Refused)),
             Iq::Get { .. } | Iq::Set { .. } => false,
         }
     }
@@ -100,7 +101,7 @@ impl Exchange {
     /// The session is gone, with all that waits.
     pub(crate) fn session_lost(&mut self) {
         for (_, Waiting { reply, .. }) in self.waiting.drain() {
-            let _ = reply.send(Err(Socks5Error::Offline));
+            let _ = reply.send(Err(AskError::Offline));
         }
         self.out.clear();
     }
@@ -113,7 +114,7 @@ impl Exchange {
     /// Gives up what waited too long; says when to come again.
     pub(crate) fn tick(&mut self, now: Instant) -> Option<Instant> {
         for (_, Waiting { reply, .. }) in self.waiting.extract_if(|_, waiting| waiting.until <= now) {
-            let _ = reply.send(Err(Socks5Error::Silent));
+            let _ = reply.send(Err(AskError::Silent));
         }
         self.waiting.values().map(|waiting| waiting.until).min()
     }
@@ -123,12 +124,7 @@ impl Exchange {
         std::mem::take(&mut self.out)
     }
 
-    fn answered(
-        &mut self,
-        from: Option<&Jid>,
-        id: &str,
-        answer: Result<Option<Element>, Socks5Error>,
-    ) -> bool {
+    fn answered(&mut self, from: Option<&Jid>, id: &str, answer: Result<Option<Element>, AskError>) -> bool {
         // Anybody can send an answer; it counts when it comes from where the request went.
         if self.waiting.get(id).is_none_or(|waiting| Some(&waiting.to) != from) {
             return false;

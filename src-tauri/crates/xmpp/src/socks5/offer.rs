@@ -7,7 +7,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use xmpp_parsers::disco::{DiscoInfoQuery, DiscoItemsQuery};
 use xmpp_parsers::jid::Jid;
 
 use super::meeting::{self, Name};
@@ -24,12 +23,13 @@ impl Socks5 {
     /// # Errors
     /// When there is no way, see [`Socks5Error`]. That may take some seconds.
     pub async fn open(&self, peer: &FullJid) -> Result<Socks5Stream, Socks5Error> {
-        let own = self.bound()?;
+        let own = self.services.bound()?;
         let stream = format!("s{}", hex::encode(rand::random::<[u8; 8]>()));
         let name = Name::new(&stream, own.as_str(), peer.as_str());
         let mut hosts = Vec::new();
         let mut arrivals = Arrivals::none();
-        let addresses = if self.hidden { BTreeSet::new() } else { own_addresses(self.here.borrow().ip) };
+        let addresses =
+            if self.hidden { BTreeSet::new() } else { own_addresses(self.services.here().ends.own) };
         for ip in addresses {
             // An address that cannot be listened at is no place to meet.
             let Ok(listener) = TcpListener::bind(SocketAddr::new(ip, 0)).await else { continue };
@@ -44,7 +44,7 @@ impl Socks5 {
             return Err(Socks5Error::NoWay);
         }
         let offer = wire::offer(&Offer { stream: stream.clone(), hosts });
-        let answer = self.ask(Jid::from(peer.0.clone()), Kind::Set, offer).await?;
+        let answer = self.services.ask(Jid::from(peer.0.clone()), Kind::Set, offer).await?;
         let used = answer.as_ref().and_then(wire::read_used).ok_or(Socks5Error::NoWay)?;
         let (tcp, direct) = if used == own.as_str() {
             (arrivals.last().ok_or(Socks5Error::NoWay)?, true)
@@ -70,7 +70,7 @@ impl Socks5 {
         let tcp = timeout(MEETING, meeting).await.map_err(|_| Socks5Error::Silent)?;
         let to = proxy.jid.parse().map_err(|_| Socks5Error::NoWay)?;
         let tcp = tcp.map_err(Socks5Error::Broken)?;
-        self.ask(to, Kind::Set, wire::activate(stream, peer.as_str())).await?;
+        self.services.ask(to, Kind::Set, wire::activate(stream, peer.as_str())).await?;
         Ok(tcp)
     }
 
@@ -80,27 +80,19 @@ impl Socks5 {
         if let Some(found) = known.as_ref().filter(|found| found.session == *own) {
             return found.proxies.clone();
         }
-        let proxies = self.find_proxies(own).await;
+        let proxies = self.find_proxies().await;
         *known = Some(Found { session: own.clone(), proxies: proxies.clone() });
         proxies
     }
 
-    async fn find_proxies(&self, own: &FullJid) -> Vec<StreamHost> {
-        let server = own.to_bare().domain().to_owned();
-        let Ok(server) = server.parse::<Jid>() else { return Vec::new() };
-        let items = self.ask(server, Kind::Get, DiscoItemsQuery { node: None, rsm: None }.into()).await;
-        let services = items.ok().flatten().map(|items| wire::services(&items)).unwrap_or_default();
-        let asked =
-            services.into_iter().filter_map(|service| service.parse::<Jid>().ok()).map(async |service| {
-                let info = self.ask(service.clone(), Kind::Get, DiscoInfoQuery { node: None }.into()).await;
-                if !info.ok().flatten().is_some_and(|info| wire::is_proxy(&info)) {
-                    return Vec::new();
-                }
-                let place = self.ask(service.clone(), Kind::Get, wire::where_are_you()).await;
-                let hosts = place.ok().flatten().map(|place| wire::hosts(&place)).unwrap_or_default();
-                // Which service is meant is ours to say, not its.
-                hosts.into_iter().filter(|host| host.jid == service.as_str()).collect()
-            });
+    async fn find_proxies(&self) -> Vec<StreamHost> {
+        let services = self.services.all().await.unwrap_or_default().into_iter();
+        let asked = services.filter(|(_, info)| wire::is_proxy(info)).map(async |(service, _)| {
+            let place = self.services.ask(service.clone(), Kind::Get, wire::where_are_you()).await;
+            let hosts = place.ok().flatten().map(|place| wire::hosts(&place)).unwrap_or_default();
+            // Which service is meant is ours to say, not its.
+            hosts.into_iter().filter(|host| host.jid == service.as_str()).collect::<Vec<_>>()
+        });
         futures::future::join_all(asked).await.concat()
     }
 }

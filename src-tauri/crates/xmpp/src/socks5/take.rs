@@ -34,7 +34,7 @@ async fn take(socks5: Socks5, offered: Offered, inbox: mpsc::Sender<Socks5Stream
     let Offered { from, id, offer } = offered;
     let came = async {
         // Without room, or a session, there is nothing to come for.
-        let (place, own) = (inbox.try_reserve().ok()?, socks5.bound().ok()?);
+        let (place, own) = (inbox.try_reserve().ok()?, socks5.services.bound().ok()?);
         let room = Arc::clone(&socks5.room).try_acquire_owned().ok()?;
         let name = Name::new(&offer.stream, from.as_str(), own.as_str());
         let (tcp, at) = timeout(ALL_PLACES, come(&offer.hosts, &name)).await.ok()??;
@@ -45,7 +45,7 @@ async fn take(socks5: Socks5, offered: Offered, inbox: mpsc::Sender<Socks5Stream
     let came = came.await;
     let payload = came.as_ref().map(|(_, _, jid)| wire::used(&offer.stream, jid));
     // Where the session is gone, the other end hears of it by itself.
-    if socks5.asks.send(Ask::Answer { to: from, id, payload }).await.is_ok()
+    if socks5.services.say(Ask::Answer { to: from, id, payload }).await.is_ok()
         && let Some((place, stream, _)) = came
     {
         place.send(stream);

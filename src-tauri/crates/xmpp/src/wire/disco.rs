@@ -9,6 +9,7 @@ use sha1::{Digest, Sha1};
 use xmpp_parsers::caps::{Caps, query_caps};
 use xmpp_parsers::disco::{DiscoInfoQuery, DiscoInfoResult, DiscoItemsQuery, DiscoItemsResult, Identity};
 use xmpp_parsers::hashes::{Algo, Hash};
+use xmpp_parsers::jid::Jid;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
@@ -22,6 +23,9 @@ const CAPS_NODE: &str = "https://github.com/tributary-sync/tributary";
 /// The most devices of an account that are known at a time: bounds the list that goes to the server and what
 /// an account with forged nodes can make us hold.
 pub(crate) const MAX_DEVICES: usize = 64;
+
+/// Services of a server that are asked what they are.
+const MAX_SERVICES: usize = 16;
 
 /// What we answer to `disco#info`: identity, features, and the states that shall be pushed.
 pub(crate) fn own_info(devices: &BTreeSet<DeviceTag>) -> DiscoInfoResult {
@@ -71,6 +75,13 @@ pub(crate) fn has_pep(answer: &Element) -> bool {
 /// The question which nodes the own account has.
 pub(crate) fn items_query() -> DiscoItemsQuery {
     DiscoItemsQuery { node: None, rsm: None }
+}
+
+/// The services that a server lists.
+pub(crate) fn services(items: &Element) -> Vec<Jid> {
+    let Ok(items) = DiscoItemsResult::try_from(items.clone()) else { return Vec::new() };
+    let whole = items.items.into_iter().filter(|item| item.node.is_none());
+    whole.map(|item| item.jid).take(MAX_SERVICES).collect()
 }
 
 /// The devices that published on this account; other programs' nodes are passed over.

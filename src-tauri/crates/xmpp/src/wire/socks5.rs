@@ -2,7 +2,7 @@
 //!
 //! Source: XEP-0065 1.8.2, sections 3 to 6.
 
-use xmpp_parsers::disco::{DiscoInfoResult, DiscoItemsResult};
+use xmpp_parsers::disco::DiscoInfoResult;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::minidom::rxml::{Namespace, NcName};
 
@@ -12,8 +12,6 @@ pub(crate) const BYTESTREAMS: &str = "http://jabber.org/protocol/bytestreams";
 const MAX_NAME: usize = 255;
 /// Most places that are looked at in one offer.
 pub(crate) const MAX_HOSTS: usize = 8;
-/// Services of a server that are asked whether they are a proxy.
-const MAX_SERVICES: usize = 16;
 
 /// A place where the two ends can meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,19 +103,9 @@ fn element(name: &str, attributes: &[(&str, &str)]) -> Element {
     element
 }
 
-/// The services that a server lists.
-pub(crate) fn services(items: &Element) -> Vec<String> {
-    let Ok(items) = DiscoItemsResult::try_from(items.clone()) else { return Vec::new() };
-    let whole = items.items.into_iter().filter(|item| item.node.is_none());
-    whole.map(|item| item.jid.to_string()).take(MAX_SERVICES).collect()
-}
-
 /// Whether a service says that it is such a proxy.
-pub(crate) fn is_proxy(info: &Element) -> bool {
-    let proxy = |info: DiscoInfoResult| {
-        info.identities.iter().any(|identity| identity.category == "proxy" && identity.type_ == "bytestreams")
-    };
-    DiscoInfoResult::try_from(info.clone()).is_ok_and(proxy)
+pub(crate) fn is_proxy(info: &DiscoInfoResult) -> bool {
+    info.identities.iter().any(|identity| identity.category == "proxy" && identity.type_ == "bytestreams")
 }
 
 #[cfg(test)]

@@ -13,3 +13,4 @@ mod slixmpp;
 mod socks5;
 mod streams;
 mod throughput;
+mod upload;
