@@ -20,7 +20,7 @@ pub(crate) const IMPATIENT: [(&str, &str); 2] = [IN_BAND, ("TRIBUTARY_STREAM_PAT
 const PATIENT: Duration = LIMIT.saturating_mul(5);
 
 /// Whether all was asked for, which takes long.
-fn full() -> bool {
+pub(crate) fn full() -> bool {
     std::env::var_os("TRIBUTARY_FULL").is_some()
 }
 
