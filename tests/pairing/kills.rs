@@ -79,6 +79,11 @@ fn kills(party: &Party, victim: Victim) {
         couple.part();
         eprintln!("round {round} took {:?}", began.elapsed());
     }
+    couple.ann.node.stop();
+    couple.ben.node.stop();
+    // A place that everybody uses is whole, whoever was killed while it was written to. While somebody writes, git takes
+    // what it has not read yet for missing.
+    git(&party.sandbox, &party.sandbox.join("names.git"), &["fsck", "--strict", "--connectivity-only"]);
 }
 
 impl Couple {
@@ -146,8 +151,6 @@ impl Couple {
         }
         self.ben.awaits(&self.ann.files());
         self.has_the_places();
-        // A place that everybody uses is whole, whoever was killed while it was written to.
-        git(&party.sandbox, &party.sandbox.join("names.git"), &["fsck", "--strict", "--connectivity-only"]);
     }
 
     /// Waits until the try is over at the joiner, and gives whether it came to be.
