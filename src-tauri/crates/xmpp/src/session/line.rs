@@ -304,6 +304,8 @@ impl Line {
                 Phase::Up { since, .. } => {
                     if now.duration_since(since) >= self.timeouts.settled {
                         self.pause.reset();
+                    } else {
+                        self.pause.ease(self.timeouts.settled / 2);
                     }
                     self.phase = Phase::Idle;
                     self.tell(ConnectionState::Suspended);

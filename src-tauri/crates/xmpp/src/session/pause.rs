@@ -19,11 +19,23 @@ impl Pause {
 
     /// The pause before the next try; `chance` between 0 and 1 moves it by a quarter either way.
     pub(crate) fn next(&mut self, chance: f64) -> Duration {
-        let tries = self.tries;
+        let full = self.full();
         self.tries = self.tries.saturating_add(1);
-        let Some(doublings) = tries.checked_sub(1) else { return Duration::ZERO };
-        let full = self.first.saturating_mul(2_u32.saturating_pow(doublings)).min(self.longest);
         full.mul_f64(0.75 + chance.clamp(0.0, 1.0) / 2.0)
+    }
+
+    /// The next pause without its jitter.
+    fn full(&self) -> Duration {
+        let Some(doublings) = self.tries.checked_sub(1) else { return Duration::ZERO };
+        self.first.saturating_mul(2_u32.saturating_pow(doublings)).min(self.longest)
+    }
+
+    /// There was a session, if not for long. So there is a server that lets us in, and a network that breaks: who waits
+    /// longer each time would be away for minutes because of a few bad moments. The next pause is at most this long.
+    pub(crate) fn ease(&mut self, most: Duration) {
+        while self.full() > most {
+            self.tries -= 1;
+        }
     }
 
     /// All is well again: the next loss is met without a pause.
@@ -46,6 +58,22 @@ mod tests {
         let pauses: Vec<Duration> = (0..12).map(|_| pause.next(0.5)).collect();
         assert_eq!(secs(&pauses), [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 300.0, 300.0]);
         pause.reset();
+        assert_eq!(pause.next(0.5), Duration::ZERO);
+    }
+
+    #[test]
+    fn sessions_that_are_lost_again_and_again_do_not_make_it_grow_for_ever() {
+        let mut pause = Pause::new(Duration::from_secs(1), Duration::from_secs(300));
+        for _ in 0..100 {
+            // Two tries that fail, a session, and it is lost.
+            (pause.next(0.5), pause.next(0.5));
+            pause.ease(Duration::from_secs(15));
+            assert!(pause.full() <= Duration::from_secs(15), "{pause:?}");
+        }
+        assert_eq!(pause.next(0.5), Duration::from_secs(8), "and it is not forgotten either");
+        assert_eq!(pause.next(0.5), Duration::from_secs(16), "a server that lets nobody in is left alone");
+        pause.reset();
+        pause.ease(Duration::ZERO);
         assert_eq!(pause.next(0.5), Duration::ZERO);
     }
 
