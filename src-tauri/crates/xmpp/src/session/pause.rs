@@ -66,7 +66,8 @@ mod tests {
         let mut pause = Pause::new(Duration::from_secs(1), Duration::from_secs(300));
         for _ in 0..100 {
             // Two tries that fail, a session, and it is lost.
-            (pause.next(0.5), pause.next(0.5));
+            pause.next(0.5);
+            pause.next(0.5);
             pause.ease(Duration::from_secs(15));
             assert!(pause.full() <= Duration::from_secs(15), "{pause:?}");
         }
