@@ -137,8 +137,7 @@ impl Invitations {
         let events = self.open.iter_mut().filter_map(tick).collect();
         self.open.retain(|slot, inviter| {
             let explains = if slot.is_code() { CODE_LIFE } else { CLOCK_SLACK };
-            let over = matches!(inviter.stage(), InviterStage::Over(_) | InviterStage::Done);
-            !over || now <= inviter.expires() + explains
+            !is_over(inviter) || now <= inviter.expires() + explains
         });
         self.paused.retain(|_, (_, until)| now < *until + LONGEST_PAUSE);
         events
@@ -146,7 +145,9 @@ impl Invitations {
 
     fn put(&mut self, slot: Slot, invited: Invited, expires: Seconds) -> Result<(), PairingError> {
         if self.open.len() >= MAX_OPEN {
-            return Err(PairingError::Busy);
+            // Those that are over only explain it to who comes late: they make room for one that is wanted.
+            let over = self.open.iter().find(|(_, inviter)| is_over(inviter)).map(|(slot, _)| *slot);
+            self.open.remove(&over.ok_or(PairingError::Busy)?);
         }
         let inviter = Inviter::new(Arc::clone(&self.own), self.card.clone(), invited, expires);
         self.open.insert(slot, inviter);
@@ -169,4 +170,8 @@ impl Invitations {
         *until = now + (FIRST_PAUSE << (*times).min(16)).min(LONGEST_PAUSE);
         *times = times.saturating_add(1);
     }
+}
+
+fn is_over(inviter: &Inviter) -> bool {
+    matches!(inviter.stage(), InviterStage::Over(_) | InviterStage::Done)
 }

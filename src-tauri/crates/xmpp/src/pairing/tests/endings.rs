@@ -227,6 +227,23 @@ fn invitations_are_bounded() {
 }
 
 #[test]
+fn who_invites_often_is_not_kept_from_it_by_what_is_over() {
+    let mut invitations = Device::new("Anna's laptop", ALICE).invitations();
+    for _ in 0..200 {
+        let (link, code) = (invitations.make_link(NOW).unwrap(), invitations.make_code(NOW).unwrap());
+        invitations.withdraw(link.slot());
+        invitations.withdraw(code.slot());
+        assert!(invitations.stage(link.slot()).is_some(), "who comes late hears that it is over");
+    }
+    let kept = invitations.make_link(NOW).unwrap();
+    for _ in 0..100 {
+        let link = invitations.make_link(NOW).unwrap();
+        invitations.withdraw(link.slot());
+    }
+    assert_eq!(invitations.stage(kept.slot()), Some(InviterStage::Open), "one that is open stays");
+}
+
+#[test]
 fn links_outlive_the_program() {
     let (alice, bob, link, table) = by_link();
     drop(table);
