@@ -83,8 +83,9 @@ struct Walk<'w> {
     known: Known<'w>,
     /// Where copies go; None when objects are only checked.
     copy: Option<ObjectBatch>,
-    /// Trees walked, and how many paths they stand for.
-    trees: HashMap<Oid, u64>,
+    /// Trees walked, each less those beside it, and how many paths were left. With others beside it, the same tree is
+    /// another walk: a version that came back is in the child less what its parent has, and in the root as a whole.
+    trees: HashMap<(Oid, Vec<Oid>), u64>,
     blobs: HashSet<Oid>,
     bytes: u64,
     meter: &'w Meter<'w>,
@@ -156,7 +157,9 @@ impl<'w> Walk<'w> {
         if beside.contains(&oid) {
             return Ok(0);
         }
-        if let Some(paths) = self.trees.get(&oid) {
+        let whole = (oid, Vec::new());
+        let this = (oid, beside.to_vec());
+        if let Some(paths) = self.trees.get(&whole).or_else(|| self.trees.get(&this)) {
             return Ok(*paths);
         }
         if depth > MAX_DEPTH {
@@ -200,7 +203,7 @@ impl<'w> Walk<'w> {
         }
         // Behind what it names, so that the batch is written in an order in which nothing dangles.
         self.object(oid, ObjectType::Tree)?;
-        self.trees.insert(oid, paths);
+        self.trees.insert(this, paths);
         Ok(paths)
     }
 
@@ -299,4 +302,53 @@ fn check_tree(items: &[TreeItem]) -> Result<(), String> {
 fn order(item: &TreeItem) -> impl Iterator<Item = u8> {
     let slash = EntryMode::from_bits(item.mode).is_none().then_some(b'/');
     item.name.iter().copied().chain(slash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cancel::no_meter;
+
+    /// Commits one file `a` below a folder, with and without a file `b` beside it, one on top of the other.
+    fn history(git: &git2::Repository, with_b: &[bool]) -> Oid {
+        let who = git2::Signature::now("t", "t@example.org").unwrap();
+        let (a, b) = (git.blob(b"a").unwrap(), git.blob(b"b").unwrap());
+        let mut tip: Option<Oid> = None;
+        for with_b in with_b {
+            let mut inner = git.treebuilder(None).unwrap();
+            inner.insert("a", a, 0o100644).unwrap();
+            if *with_b {
+                inner.insert("b", b, 0o100644).unwrap();
+            }
+            let mut top = git.treebuilder(None).unwrap();
+            top.insert("folder", inner.write().unwrap(), 0o040000).unwrap();
+            let tree = git.find_tree(top.write().unwrap()).unwrap();
+            let parent = tip.map(|tip| git.find_commit(tip).unwrap());
+            let parents: Vec<_> = parent.iter().collect();
+            tip = Some(git.commit(None, &who, &who, "x", &tree, &parents).unwrap());
+        }
+        tip.unwrap()
+    }
+
+    #[test]
+    fn what_was_added_and_taken_away_again_is_copied_whole() {
+        for with_b in [&[false, true, false][..], &[false, true, false, true, false], &[true, false, true]] {
+            let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+            let [from, to] = [0, 1].map(|n: usize| git2::Repository::init_bare(dirs[n].path()).unwrap());
+            let tip = history(&from, with_b);
+            let copied = copy_missing(&from, &to, &[tip], &no_meter, &Cancel::new()).unwrap();
+            let Copied::All(mut batch) = copied else { panic!("it is little") };
+            batch.write(&to).unwrap();
+            let mut walk = to.revwalk().unwrap();
+            walk.push(tip).unwrap();
+            for commit in walk {
+                let tree = to.find_commit(commit.unwrap()).unwrap().tree().unwrap();
+                tree.walk(git2::TreeWalkMode::PreOrder, |_, entry| {
+                    assert!(to.odb().unwrap().exists(entry.id()), "{:?} of {with_b:?}", entry.name());
+                    git2::TreeWalkResult::Ok
+                })
+                .unwrap();
+            }
+        }
+    }
 }
