@@ -85,8 +85,14 @@ async fn both_ways(
     direct: bool,
 ) {
     let near = in_time("a stream", socks5.open(far_at)).await.expect("there is a way");
-    let far = in_time("the other end of it", inbox.recv()).await.expect("it arrives");
-    assert_eq!((near.peer(), far.peer(), near.name()), (far_at, near_at, far.name()));
+    // One that came to nothing at the near end may have arrived all the same.
+    let far = loop {
+        let far = in_time("the other end of it", inbox.recv()).await.expect("it arrives");
+        if far.name() == near.name() {
+            break far;
+        }
+    };
+    assert_eq!((near.peer(), far.peer()), (far_at, near_at));
     assert_eq!((near.is_direct(), far.is_direct()), (direct, direct));
     let (there, back) = (noise(1, 2_000_000), noise(2, 200_000));
     let ((mut near_read, mut near_write), (mut far_read, mut far_write)) =
