@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tributary_testkit::{Clock, eventually, need_all};
+use tributary_testkit::{Clock, need_all};
 
-use crate::member::LIMIT;
-use crate::party::{ANN, BEN, Pairs, Party, id, is_absent, said};
+use crate::party::{ANN, BEN, Pairs, Party, hear_of_each_other, is_absent, said};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -44,14 +43,5 @@ fn a_clock_that_is_two_days_off_is_in_nobodys_way() {
     let ben = party.computer_with("ben", BEN, |machine| clock.configure(machine));
     ben.joins(&said(&ann.invites(&["--accept"]), "link"), &[]).ok();
     ben.awaits(&ann.files());
-    for (one, other) in [(&ann, &ben), (&ben, &ann)] {
-        eventually(2 * LIMIT, "a hint and a tunnel went in both directions", || {
-            let peer = one.peers().into_iter().find(|peer| peer["id"] == id(other))?;
-            (peer["connected"] == true).then_some(())
-        });
-    }
-    for (from, to, file) in [(&ann, &ben, "from-ann.txt"), (&ben, &ann, "from-ben.txt")] {
-        from.write(file, "hello");
-        eventually(2 * LIMIT, "a change arrives", || to.read(file));
-    }
+    hear_of_each_other(&ann, &ben);
 }

@@ -209,6 +209,21 @@ impl Pairs for Member {
     }
 }
 
+/// Waits until two computers that paired are connected, and a change of each arrives at the other.
+#[track_caller]
+pub fn hear_of_each_other(ann: &Member, ben: &Member) {
+    for (one, other) in [(ann, ben), (ben, ann)] {
+        eventually(2 * LIMIT, "a hint and a tunnel went in both directions", || {
+            let peer = one.peers().into_iter().find(|peer| peer["id"] == id(other))?;
+            (peer["connected"] == true).then_some(())
+        });
+    }
+    for (from, to, file) in [(ann, ben, "from-ann.txt"), (ben, ann, "from-ben.txt")] {
+        from.write(file, "hello");
+        eventually(2 * LIMIT, "a change arrives at the other", || to.read(file));
+    }
+}
+
 /// A text of a JSON value.
 #[track_caller]
 pub fn said(value: &Value, field: &str) -> String {

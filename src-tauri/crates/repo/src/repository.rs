@@ -72,16 +72,16 @@ impl Repository {
     /// what they map of its packs, so it is let go of when the last of them has rested or is closed.
     ///
     /// # Errors
-    /// As [`Repository::open`]. Unless the repository was taken away in the very middle, the handle can be used as
-    /// before.
+    /// As [`Repository::open`]; the handle can be used as before. Only when the repository is taken away in the very
+    /// middle is it good for nothing any more.
     pub fn rest(&mut self) -> Result<(), OpenError> {
-        // Most of what can be the matter is met before anything is closed.
+        // Whatever can be the matter is met before anything is closed.
         let work_dir = self.work_dir().to_owned();
-        Repository::open(&work_dir)?;
+        self.uuid = Repository::open(&work_dir)?.uuid;
         let nothing = git2::Odb::new().and_then(git2::Repository::from_odb).map_err(OpenError::Git)?;
         // Two handles that overlap would keep the packs mapped.
         drop(std::mem::replace(&mut self.git, nothing));
-        *self = Repository::open(&work_dir)?;
+        self.git = checks::open_git(&work_dir)?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, ReadHalf, WriteHalf, duplex};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tributary_repo::cancel::{Cancel, no_meter};
 use tributary_repo::push::{RefOutcome, push_synced};
@@ -115,6 +115,22 @@ impl Scene {
             drop(served);
         });
         (Tapped { stream: near, seen: self.seen.clone() }, hosting)
+    }
+
+    /// Bob's device makes the secure channel over what [`come`](Self::come) gave.
+    async fn shake_hands(
+        &self,
+        stream: Tapped,
+    ) -> (channel::Sender<WriteHalf<Tapped>>, channel::Receiver<ReadHalf<Tapped>>) {
+        let party =
+            |keys: &DeviceKeys, at: &str| Party { device: keys.public().id(), address: at.parse().unwrap() };
+        let binding = Binding {
+            carrier: Carrier::InBand,
+            stream: "t1".into(),
+            initiator: party(&self.bob, BOB),
+            responder: party(&self.alice, ALICE),
+        };
+        channel::initiate(stream, &self.bob, &self.host.keys, &binding, LIMIT).await.unwrap()
     }
 
     async fn ask(self: &Arc<Self>, service: Service, repository: &str) -> io::Result<Stream> {
@@ -313,16 +329,7 @@ async fn what_is_no_request_is_refused_or_ended() {
         (Frame::End, false),
     ] {
         let (stream, hosting) = scene.come();
-        let party =
-            |keys: &DeviceKeys, at: &str| Party { device: keys.public().id(), address: at.parse().unwrap() };
-        let binding = Binding {
-            carrier: Carrier::InBand,
-            stream: "t1".into(),
-            initiator: party(&scene.bob, BOB),
-            responder: party(&scene.alice, ALICE),
-        };
-        let opened = channel::initiate(stream, &scene.bob, &scene.host.keys, &binding, LIMIT).await;
-        let (mut sender, mut receiver) = opened.unwrap();
+        let (mut sender, mut receiver) = scene.shake_hands(stream).await;
         sender.send(frame.clone()).await.unwrap();
         let answer = tokio::time::timeout(LIMIT, receiver.next()).await.unwrap();
         let refused = matches!(answer, Ok(Some(Frame::Refused(_))));

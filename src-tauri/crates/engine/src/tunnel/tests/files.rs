@@ -187,16 +187,7 @@ async fn a_file_that_nobody_wanted_or_that_is_none_ends_the_tunnel() {
             scene.tunnels.now().depot = Some(Arc::new(server));
         }
         let (stream, hosting) = scene.come();
-        let party =
-            |keys: &DeviceKeys, at: &str| Party { device: keys.public().id(), address: at.parse().unwrap() };
-        let binding = Binding {
-            carrier: Carrier::InBand,
-            stream: "t1".into(),
-            initiator: party(&scene.bob, BOB),
-            responder: party(&scene.alice, ALICE),
-        };
-        let opened = channel::initiate(stream, &scene.bob, &scene.host.keys, &binding, LIMIT).await;
-        let (mut sender, mut receiver) = opened.unwrap();
+        let (mut sender, mut receiver) = scene.shake_hands(stream).await;
         let request =
             Request { asked: Service::UploadPack.into(), repository: uuid("alices"), own: uuid("bobs") };
         sender.send(Frame::Request(request.encode())).await.unwrap();
