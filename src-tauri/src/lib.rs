@@ -9,7 +9,7 @@ mod invited;
 mod link;
 mod link_handler;
 mod notify;
-mod points;
+pub mod points;
 mod rendering;
 #[cfg(test)]
 mod testing;

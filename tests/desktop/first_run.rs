@@ -57,7 +57,7 @@ fn set_up_by_hand_and_a_file_goes_both_ways() {
     window.shows("h1", "The only file is here and at stick.");
     window.photograph("first-run-done");
 
-    let other = Other::start(&computer);
+    let other = Other::start();
     other.node.trib(["clone", &point, other.folder.to_str().expect("UTF-8")]).ok();
     other.log_in(&prosody, USER, PASSWORD);
     let arrived = eventually(LIMIT, "the file is at the other computer", || {
@@ -83,7 +83,7 @@ fn joining_by_hand_from_a_drive_and_choosing_folders() {
     let drive = computer.desktop.sandbox().dir("media/stick");
     let drive = drive.to_str().expect("a temporary folder's name is UTF-8");
     let point = format!("{drive}/Shared.git");
-    let other = Other::start(&computer);
+    let other = Other::start();
     other.tell(&["add"], &["--description", "laptop"]);
     other.tell(&["remote", "add"], &["stick", &point, "--contents"]);
     other.write("letter.txt", b"Dear Ann");

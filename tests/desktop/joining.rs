@@ -3,7 +3,7 @@
 use tributary_testkit::xmpp_servers::Prosody;
 use tributary_testkit::{Desktop, eventually, need_all};
 
-use crate::pairing::open_join_dialog;
+use crate::pairing_steps::open_join_dialog;
 use crate::shell::{Computer, LIMIT, Other};
 use crate::web_driver::{ENTER, Window};
 
@@ -17,7 +17,7 @@ fn an_inviter_who_is_gone_a_wait_that_is_given_up_and_an_account_that_is_off() {
     }
     let ben = Computer::new();
     let prosody = Prosody::start("gone.example", &[ANN, BEN]);
-    let mut ann = Other::start(&ben);
+    let mut ann = Other::start();
     ann.tell(&["add"], &["--description", "laptop"]);
     ann.log_in(&prosody, ANN.0, ANN.1);
     let window = Window::open(&ben);

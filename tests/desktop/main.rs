@@ -5,11 +5,13 @@
 //! beside the built program.
 
 mod account;
+mod beside;
 mod first_run;
 mod joining;
 mod links;
 mod memory;
 mod pairing;
+mod pairing_steps;
 mod preferences;
 mod shell;
 mod tray;

@@ -6,9 +6,9 @@ use std::fs;
 use tributary_testkit::xmpp_servers::{Prosody, XmppServer as _};
 use tributary_testkit::{Desktop, eventually, need_all, within};
 
-use crate::account;
+use crate::pairing_steps::{self as steps, Side};
 use crate::shell::{Computer, LIMIT, Other, Point};
-use crate::web_driver::{DOWN, ENTER, RIGHT, SPACE, Window};
+use crate::web_driver::{ENTER, RIGHT, Window};
 
 const ANN: (&str, &str) = ("ann", "correct-horse-9");
 const BEN: (&str, &str) = ("ben", "battery-staple-9");
@@ -26,65 +26,15 @@ fn a_second_computer_of_ones_own_takes_five_steps() {
     let prosody = Prosody::start("own.example", &[ANN]);
     let drive = laptop.desktop.sandbox().dir("media/stick");
     laptop.write("letter.txt", b"Dear Ben");
-
-    // The first computer: folder and account, then where files wait.
-    let here = Window::open(&laptop);
-    here.shows("h1", "Keep a folder the same on your computers");
-    here.replace("Folder", laptop.folder().to_str().expect("UTF-8"));
-    account::fill_in_fields(&here, &prosody, ANN.0, ANN.1);
-    here.shows("h1", "Where should files wait");
-    here.tab_to("Transfer point on the drive");
-    here.press(drive.to_str().expect("UTF-8"));
-    here.shows("form", "It is made there");
-    here.press(&ENTER.to_string());
-    here.shows("nav [aria-current]", "Overview");
-
-    // A code for the second.
-    here.tab_to("Add a computer…");
-    here.press(&ENTER.to_string());
-    here.shows("dialog", "Waiting for the other computer");
-    let code = show_code(&here);
-    here.look_at("pairing-code");
-
-    // The second: account and code, then what comes.
-    let there = Window::open(&desktop);
-    there.shows("h1", "Keep a folder the same on your computers");
-    there.tab_to("Start new");
-    there.press(&DOWN.to_string());
-    there.tab_to("Link or code");
-    there.press(&code);
-    there.photograph("pairing-first-run");
-    account::fill_in_fields(&there, &prosody, ANN.0, ANN.1);
-    there.shows(".page form", "shares Papers");
-    there.shows(".page form", "A computer of your own account; you can edit it.");
-    there.look_at("pairing-offer-first-run");
-    let folder = there.script("return document.querySelector('.page input').value");
-    assert_eq!(folder, desktop.folder().to_str().expect("UTF-8"), "where it goes is filled in");
-    there.tab_to("That place can be opened");
-    there.press(&SPACE.to_string());
-    there.tab_to("Start");
-    there.press(&ENTER.to_string());
-
-    // Nobody has to do more.
-    for (from, to, name) in [(&laptop, &desktop, "letter.txt"), (&desktop, &laptop, "answer.txt")] {
-        if name == "answer.txt" {
-            there.shows("nav [aria-current]", "Overview");
-            from.write(name, b"Dear Ann");
-        }
-        eventually(LIMIT, "a file goes each way", || fs::read(to.folder().join(name)).ok());
-    }
-    here.shows("dialog", "joined Papers");
-    here.shows("dialog", "Connected, there and back.");
-    here.look_at("pairing-joined");
-    let steps = [here.steps(), there.steps()].concat();
-    let wanted = [
-        "Keep a folder the same on your computers",
-        "Where should files wait when the other computer is off?",
-        "Add a computer or a friend to Papers",
-        "Keep a folder the same on your computers",
-        "Join a folder",
-    ];
-    assert_eq!(steps, wanted, "five steps, and no more");
+    let (here, there) = (Window::open(&laptop), Window::open(&desktop));
+    let (ours, theirs) = (laptop.folder(), desktop.folder());
+    steps::own_second_computer(
+        Side { window: &here, folder: &ours },
+        Side { window: &there, folder: &theirs },
+        &prosody,
+        ANN,
+        &drive,
+    );
     there.press_with_control('1');
     there.look_at("pairing-overview-dark");
 }
@@ -112,30 +62,13 @@ fn a_friend_takes_two_steps_and_goes_when_told_to() {
     assert!(ann.status()["pairings"].as_array().is_some_and(Vec::is_empty), "nothing is left of it");
     assert!(ben.status()["pairings"].as_array().is_some_and(Vec::is_empty), "on either side");
 
-    // Ann copies a link.
-    here.forget_steps();
-    there.forget_steps();
-    open_share_dialog(&here);
-    here.look_at("pairing-link");
-    here.tab_to("Copy link");
-    here.press(&ENTER.to_string());
-    here.shows("dialog", "Copied");
-    let link = here.script("return document.querySelector('dialog input[readonly]').value");
-
-    // Ben gives it to his own computer, sees who invites and what comes, and says yes.
-    open_join_dialog(&there);
-    there.press(&format!("{link}{ENTER}"));
-    there.shows("dialog", "shares Papers");
-    there.shows("dialog", "A computer of ann@friends.example; you can edit it.");
-    there.look_at("pairing-offer-dark");
-    there.tab_to("That place can be opened");
-    there.press(&SPACE.to_string());
-    there.tab_to("Accept");
-    there.press(&ENTER.to_string());
-    eventually(LIMIT, "the file is with the friend", || fs::read(ben.folder().join("letter.txt")).ok());
-    let steps = [here.steps(), there.steps()].concat();
-    assert_eq!(steps, ["Add a computer or a friend to Papers", "Join a folder"], "two steps, and no more");
-    here.shows("dialog", "joined Papers");
+    let (ours, theirs) = (ann.folder(), ben.folder());
+    let link = steps::friend(
+        Side { window: &here, folder: &ours },
+        Side { window: &there, folder: &theirs },
+        &prosody,
+        ANN.0,
+    );
     let joined = ann.is_notified(0, |note| note.summary.ends_with(" joined Papers"));
     assert!(joined.body.contains("ben@friends.example"), "who it is can be seen later too: {joined:#?}");
     here.tab_to("Done");
@@ -196,11 +129,11 @@ fn a_friend_takes_two_steps_and_goes_when_told_to() {
 /// Ben tries a code that is not the one that Ann shows: he is told, and she is offered another.
 #[track_caller]
 fn a_wrong_code_is_spent(here: &Window, there: &Window, ann: &str) {
-    open_share_dialog(here);
-    let code = show_code(here);
+    steps::open_share_dialog(here);
+    let code = steps::show_code(here);
     let number = code.split('-').next().expect("a code has parts");
     let wrong = if code.ends_with("acid-acid") { "actor-acid" } else { "acid-acid" };
-    open_join_dialog(there);
+    steps::open_join_dialog(there);
     there.press(&format!("{number}-{wrong}"));
     there.tab_to("Who shows the code");
     there.press(&format!("{ann}{ENTER}"));
@@ -231,35 +164,6 @@ fn a_wrong_code_is_spent(here: &Window, there: &Window, ann: &str) {
     }
 }
 
-/// Opens the dialog that shares the folder, and waits for its link.
-#[track_caller]
-fn open_share_dialog(window: &Window) {
-    window.press_with_control('2');
-    window.shows("h1", "Folders");
-    window.tab_to("Share…");
-    window.press(&ENTER.to_string());
-    window.shows("dialog", "Waiting for the other computer");
-}
-
-/// Opens the dialog that joins a folder, with the focus where the invitation goes.
-#[track_caller]
-pub fn open_join_dialog(window: &Window) {
-    window.press_with_control('2');
-    window.shows("h1", "Folders");
-    window.tab_to("I have a link or a code…");
-    window.press(&ENTER.to_string());
-    eventually(LIMIT, "the field has the focus", || (window.focused() == "Link or code").then_some(()));
-}
-
-/// Goes to the code of an invitation and reads it.
-#[track_caller]
-fn show_code(window: &Window) -> String {
-    window.tab_to("Link");
-    window.press(&format!("{RIGHT}{RIGHT}"));
-    window.shows("dialog", "works once and ends in");
-    window.script("return document.querySelector('dialog .code').innerText")
-}
-
 #[test]
 fn who_asks_is_answered_from_the_notification() {
     if !can_run() {
@@ -274,7 +178,7 @@ fn who_asks_is_answered_from_the_notification() {
     ann.write("letter.txt", b"Dear Ben");
     ann.log_in(&prosody, ANN.0, ANN.1);
     ann.settles();
-    let ben = Other::start(&ann);
+    let ben = Other::start();
     ben.log_in(&prosody, BEN.0, BEN.1);
     eventually(LIMIT, "the friend is online", || {
         (ben.node.json(["status"])["account"]["state"] == "online").then_some(())

@@ -30,7 +30,7 @@ impl Computer {
     #[track_caller]
     pub fn new() -> Self {
         let computer = Computer { shell: None, desktop: Desktop::start() };
-        assert!(computer.trib_program().is_file(), "build trib first: cargo build -p tributary-cli");
+        assert!(Self::trib_program().is_file(), "build trib first: cargo build -p tributary-cli");
         computer
     }
 
@@ -50,7 +50,7 @@ impl Computer {
     }
 
     /// cargo tells a test only of the programs of its own package; all of them are built into one folder.
-    fn trib_program(&self) -> PathBuf {
+    pub fn trib_program() -> PathBuf {
         Self::program().with_file_name("trib")
     }
 
@@ -106,7 +106,7 @@ impl Computer {
     /// Runs `trib ARGS…`, which must succeed.
     #[track_caller]
     pub fn trib<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Finished {
-        let mut command = self.command(self.trib_program());
+        let mut command = self.command(Self::trib_program());
         command.args(args);
         run_within(command, COMMAND_LIMIT).ok()
     }
@@ -129,7 +129,7 @@ impl Computer {
     /// Logs in to an account beside the window, with the password in a file.
     #[track_caller]
     pub fn log_in(&self, server: &Prosody, user: &str, password: &str) {
-        let mut command = self.command(self.trib_program());
+        let mut command = self.command(Self::trib_program());
         command.args(login(self.desktop.sandbox(), server, user, password));
         run_within(command, COMMAND_LIMIT).ok();
         eventually(LIMIT, "the account is online", || {
@@ -202,11 +202,11 @@ pub struct Other {
 }
 
 impl Other {
-    /// One with nothing on it, whose program is the one that the first computer has.
+    /// One with nothing on it.
     #[track_caller]
-    pub fn start(first: &Computer) -> Self {
+    pub fn start() -> Self {
         let sandbox = Sandbox::new();
-        let node = Node::start(&first.trib_program(), &sandbox.join("tributary"));
+        let node = Node::start(&Computer::trib_program(), &sandbox.join("tributary"));
         Other { node, folder: sandbox.join("Papers"), sandbox }
     }
 
@@ -234,7 +234,7 @@ impl Other {
 }
 
 /// The arguments of `trib` that log in to an account.
-fn login(sandbox: &Sandbox, server: &Prosody, user: &str, password: &str) -> Vec<String> {
+pub fn login(sandbox: &Sandbox, server: &Prosody, user: &str, password: &str) -> Vec<String> {
     let secret = sandbox.join("password");
     fs::write(&secret, password).expect("our own folder can be written");
     let jid = format!("{user}@{}", server.domain());

@@ -46,7 +46,7 @@ fn five_states_and_what_needs_a_person() {
     }
     let mut computer = Computer::new();
     let point = Point::make(computer.desktop.sandbox());
-    let other = Other::start(&computer);
+    let other = Other::start();
     other.tell(&["add"], &["--description", "laptop"]);
     other.tell(&["remote", "add"], &["names", &point.names]);
     other.tell(&["remote", "add"], &["store", "type=directory", &point.directory(), "encryption=none"]);

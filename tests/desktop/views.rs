@@ -32,20 +32,29 @@ impl Window {
         }
     }
 
-    /// Looks at what is there now, wide and narrow, and keeps pictures of it as `NAME` and `NAME-narrow`.
+    /// Looks at what is there now, wide and narrow, and keeps pictures of it as `NAME` and `NAME-narrow`; in a frame as
+    /// wide as it is, which is neither, as `beside-NAME` with its neighbour.
     #[track_caller]
     pub fn look_at(&self, name: &str) {
+        if self.is_framed() {
+            return self.look_at_size(name, &format!("beside-{name}"));
+        }
         for (width, size) in [(NARROW, "-narrow"), (WIDE, "")] {
             self.resize(width, 700);
-            assert_eq!(self.sticking_out(), Vec::<String>::new(), "{name} fits into {width} pixels");
-            assert_eq!(self.hard_to_read(), Vec::<String>::new(), "{name} can be read");
-            self.photograph(&format!("{name}{size}"));
+            self.look_at_size(name, &format!("{name}{size}"));
         }
+    }
+
+    #[track_caller]
+    fn look_at_size(&self, name: &str, picture: &str) {
+        assert_eq!(self.sticking_out(), Vec::<String>::new(), "{name} fits into its window");
+        assert_eq!(self.hard_to_read(), Vec::<String>::new(), "{name} can be read");
+        self.photograph(picture);
     }
 
     /// Waits until a view is the current one. Where there is little room its name is there and not seen.
     #[track_caller]
-    fn is_at(&self, view: &str) {
+    pub fn is_at(&self, view: &str) {
         let current = "return document.querySelector('nav [aria-current]')?.textContent ?? ''";
         eventually(LIMIT, "the view is there", || self.script(current).contains(view).then_some(()));
         if view != "Overview" {

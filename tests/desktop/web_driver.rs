@@ -1,22 +1,18 @@
-//! The shell's window through WebKitWebDriver: the keyboard, and what is on the page.
+//! The program's window through WebKitWebDriver: the keyboard, and what is on the page.
 //!
-//! Source: W3C WebDriver, sections 13 to 17; as much of it as the journeys need, over plain HTTP.
+//! Source: W3C WebDriver, sections 13 to 17; as much of it as the journeys need.
+
+mod session;
 
 use std::cell::RefCell;
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
-use std::time::Duration;
+use std::rc::Rc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD as BASE64;
 use serde_json::{Value, json};
-use tributary_testkit::{Process, eventually, free_port, within};
+use tributary_testkit::within;
 
+pub use self::session::Session;
 use crate::shell::{Computer, LIMIT, shot};
 
-/// What one request may take; the first starts the program.
-const REQUEST_LIMIT: Duration = Duration::from_secs(60);
 /// More stops than any view has.
 const MOST_STOPS: usize = 60;
 
@@ -29,11 +25,10 @@ pub const RIGHT: char = '\u{E014}';
 pub const CONTROL: char = '\u{E009}';
 pub const SPACE: char = ' ';
 
-/// The window of a shell that the driver has started.
+/// A window that the driver holds: of the shell, or a frame of a browser's page.
 pub struct Window {
-    _driver: Process,
-    port: u16,
-    session: String,
+    session: Rc<Session>,
+    frame: Option<u16>,
     /// The screens in which a person has acted, in turn.
     steps: RefCell<Vec<String>>,
     /// The one in which they acted last.
@@ -50,24 +45,22 @@ impl Window {
     /// The same with arguments, such as the link that was clicked.
     #[track_caller]
     pub fn open_with(computer: &Computer, args: &[&str]) -> Self {
-        let port = free_port();
-        let mut command = computer.command("WebKitWebDriver");
-        command.args([&format!("--port={port}"), "--host=127.0.0.1"]).env("TAURI_WEBVIEW_AUTOMATION", "true");
+        let mut driver = computer.command("WebKitWebDriver");
+        driver.env("TAURI_WEBVIEW_AUTOMATION", "true");
         let log = computer.desktop.sandbox().join("tributary.log");
-        let driver = Process::spawn("WebKitWebDriver", command, &log);
-        eventually(LIMIT, "the driver listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
-        let mut window = Window {
-            _driver: driver,
-            port,
-            session: String::new(),
-            steps: RefCell::default(),
-            last: RefCell::default(),
-        };
         let options = json!({ "binary": Computer::program(), "args": args });
-        let wanted = json!({ "capabilities": { "alwaysMatch": { "webkitgtk:browserOptions": options } } });
-        let session = window.request("POST", "/session", Some(&wanted));
-        window.session = session["sessionId"].as_str().expect("a session has a name").to_owned();
-        window
+        let session = Session::start(driver, &log, &json!({ "webkitgtk:browserOptions": options }));
+        Window { session: Rc::new(session), frame: None, steps: RefCell::default(), last: RefCell::default() }
+    }
+
+    /// The window that is shown in a frame of a browser's page.
+    pub fn in_frame(session: Rc<Session>, frame: u16) -> Self {
+        Window { session, frame: Some(frame), steps: RefCell::default(), last: RefCell::default() }
+    }
+
+    /// Whether it shares its page with others, and has the room there that it was given.
+    pub fn is_framed(&self) -> bool {
+        self.frame.is_some()
     }
 
     /// Presses and lets go of keys, one after the other.
@@ -164,15 +157,8 @@ impl Window {
     /// Keeps a picture of the page.
     #[track_caller]
     pub fn photograph(&self, name: &str) {
-        // What the page holds is drawn with the next frame: it is there when the one after that begins.
-        let frames = "const done = arguments[0];
-            requestAnimationFrame(() => requestAnimationFrame(() => done(null)))";
-        self.in_session("execute/async", &json!({ "script": frames, "args": [] }));
-        let picture = self.request("GET", &format!("/session/{}/screenshot", self.session), None);
-        let picture = BASE64.decode(picture.as_str().expect("a picture is text")).expect("in base64");
-        let file = shot(name);
-        fs::create_dir_all(file.parent().expect("it is in a folder")).expect("a folder can be made");
-        fs::write(file, picture).expect("the target folder can be written");
+        self.session.turn_to(self.frame);
+        self.session.photograph(&shot(name));
     }
 
     /// Gives the window a size.
@@ -190,51 +176,8 @@ impl Window {
 
     #[track_caller]
     fn in_session(&self, command: &str, body: &Value) -> Value {
-        self.request("POST", &format!("/session/{}/{command}", self.session), Some(body))
-    }
-
-    /// Sends a request and gives the value of its answer.
-    #[track_caller]
-    fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
-        let answer = self.exchange(method, path, &body.map(Value::to_string).unwrap_or_default());
-        let mut answer = answer.unwrap_or_else(|cause| panic!("the driver does not answer {path}: {cause}"));
-        let value = answer["value"].take();
-        assert!(value.get("error").is_none(), "{path}: {value:#}");
-        value
-    }
-
-    fn exchange(&self, method: &str, path: &str, body: &str) -> std::io::Result<Value> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
-        stream.set_read_timeout(Some(REQUEST_LIMIT))?;
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n",
-            self.port,
-            body.len()
-        );
-        stream.write_all(&[head.as_bytes(), body.as_bytes()].concat())?;
-        let mut reader = BufReader::new(stream);
-        let mut length = 0;
-        let mut line = String::new();
-        // The status line and the fields, up to the empty line; errors are told in the body.
-        while reader.read_line(&mut line)? > 2 {
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse().map_err(std::io::Error::other)?;
-            }
-            line.clear();
-        }
-        let mut answer = vec![0; length];
-        reader.read_exact(&mut answer)?;
-        Ok(serde_json::from_slice(&answer)?)
-    }
-}
-
-impl Drop for Window {
-    fn drop(&mut self) {
-        // Ends the shell too; a panicking test has other worries than how that went.
-        let _ = self.exchange("DELETE", &format!("/session/{}", self.session), "");
+        self.session.turn_to(self.frame);
+        self.session.tell(command, body)
     }
 }
 

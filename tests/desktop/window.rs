@@ -43,7 +43,7 @@ fn login_by_keyboard_and_a_look_at_each_view() {
     assert!(!holds(session, PASSWORD.as_bytes()), "the password is in no file, the log included");
 
     // Another computer of the account changes something: told by a hint, shown without a look.
-    let other = Other::start(&computer);
+    let other = Other::start();
     other.node.trib(["clone", &point.names, other.folder.to_str().expect("UTF-8")]).ok();
     other.tell(&["remote", "add"], &["store", "type=directory", &point.directory()]);
     other.log_in(&prosody, USER, PASSWORD);

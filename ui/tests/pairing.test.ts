@@ -41,6 +41,18 @@ describe("inviting", () => {
     expect(opened.backend.snapshot.pairings).toHaveLength(1);
   });
 
+  it("copies the link by hand where the page may not use the clipboard", async () => {
+    const opened = await open("upToDate");
+    const link = await share(opened);
+    vi.spyOn(navigator, "clipboard", "get").mockReturnValue(undefined as unknown as Clipboard);
+    const copied: string[] = [];
+    document.execCommand = (command) => copied.push(`${command} ${link.value.slice(link.selectionStart ?? 0, link.selectionEnd ?? 0)}`) > 0;
+    await opened.user.click(dialog().getByRole("button", { name: "Copy link" }));
+    expect(await dialog().findByText("Copied")).toBeTruthy();
+    expect(copied).toEqual([`copy ${link.value}`]);
+    vi.restoreAllMocks();
+  });
+
   it("is given up when nobody has got it", async () => {
     const opened = await open("upToDate");
     await share(opened);

@@ -22,6 +22,7 @@ mod seed;
 mod snapshot;
 mod sshd;
 mod tray;
+mod window_server;
 pub mod xmpp_servers;
 
 pub use annex::{Annex, AnnexVersion, annex_versions, newest_annex, older_annex};
@@ -42,3 +43,4 @@ pub use seed::seed;
 pub use snapshot::{Entry, Snapshot, differences, snapshot, try_snapshot};
 pub use sshd::Sshd;
 pub use tray::{TrayItem, TrayMenuEntry};
+pub use window_server::WindowServer;
