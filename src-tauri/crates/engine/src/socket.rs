@@ -11,9 +11,9 @@ use std::sync::Arc;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
-use tributary_status::{Failure, MAX_LINE, Reply, Request, Response};
+use tributary_status::{Failure, MAX_LINE, NumberedEvent, Reply, Request, Response};
 
 use crate::engine::Engine;
 use crate::tunnel::by_hand;
@@ -79,34 +79,40 @@ async fn attend(stream: UnixStream, engine: Arc<Engine>, stop: CancellationToken
                 None => break,
             },
         };
-        let request = serde_json::from_slice(&line).map_err(io::Error::from)?;
-        let (engine, outbox, gone) = (engine.clone(), outbox.clone(), gone.clone());
-        tokio::spawn(async move {
-            match request {
-                Request::Command { id, command } => {
+        let (outbox, gone) = (outbox.clone(), gone.clone());
+        match serde_json::from_slice(&line).map_err(io::Error::from)? {
+            Request::Command { id, command } => {
+                let engine = engine.clone();
+                tokio::spawn(async move {
                     if let Some(reply) = gone.run_until_cancelled(engine.command(command)).await {
                         outbox.send(Response::Reply { id, reply }).await.ok();
                     }
-                }
-                Request::Subscribe { .. } => forward_events(&engine, &outbox, &gone).await,
-                Request::Tunnel { id, .. } => {
-                    let failure = Failure {
-                        code: None,
-                        sentence: "A tunnel needs a connection of its own.".into(),
-                        hint: String::new(),
-                    };
-                    outbox.send(Response::Reply { id, reply: Reply::Failed { failure } }).await.ok();
-                }
+                });
             }
-        });
+            Request::Subscribe { .. } => {
+                // Before the next line is read: who asks for events and then for the snapshot misses nothing between.
+                tokio::spawn(forward_events(engine.subscribe(), outbox, gone));
+            }
+            Request::Tunnel { id, .. } => {
+                let failure = Failure {
+                    code: None,
+                    sentence: "A tunnel needs a connection of its own.".into(),
+                    hint: String::new(),
+                };
+                outbox.send(Response::Reply { id, reply: Reply::Failed { failure } }).await.ok();
+            }
+        }
     }
     drop(hang_up);
     drop(outbox);
     writer.await.map_err(io::Error::other)?
 }
 
-async fn forward_events(engine: &Engine, outbox: &mpsc::Sender<Response>, gone: &CancellationToken) {
-    let mut events = engine.subscribe();
+async fn forward_events(
+    mut events: broadcast::Receiver<NumberedEvent>,
+    outbox: mpsc::Sender<Response>,
+    gone: CancellationToken,
+) {
     while let Some(event) = gone.run_until_cancelled(events.recv()).await {
         match event {
             Ok(event) => {
