@@ -20,6 +20,7 @@ pub mod home;
 pub mod host;
 pub mod logging;
 mod pairing;
+mod parallel;
 mod roll;
 pub mod secrets;
 pub mod socket;

@@ -51,7 +51,7 @@ impl Config {
             record_wait_long: Millis::from_secs(5),
             record_wait_arrivals: Millis::from_secs(20),
             record_keys: 2_000,
-            keys_in_flight: 512,
+            keys_in_flight: 4_096,
             bytes_in_flight: 256 << 20,
         }
     }

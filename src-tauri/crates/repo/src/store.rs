@@ -75,7 +75,7 @@ impl ObjectStore {
     /// Where the content of `key` is, in either hash directory; None when it is not here. What does not have the size
     /// that the key tells is not its content: a loss of power can leave such.
     pub fn locate(&self, key: &Key) -> Option<PathBuf> {
-        self.places(key).into_iter().find(|place| is_whole(place, key).unwrap_or(false))
+        self.places(key).find(|place| is_whole(place, key).unwrap_or(false))
     }
 
     /// Whether the content of `key` is here. "Could not look" is an error, not a no.
@@ -90,8 +90,7 @@ impl ObjectStore {
 
     /// Where the content of `key` belongs in this repository.
     pub fn object_path(&self, key: &Key) -> PathBuf {
-        let [place, _] = self.places(key);
-        place
+        self.place_in(key, self.lower)
     }
 
     /// Opens the content of `key` for reading; `NotFound` when it is not here.
@@ -158,8 +157,14 @@ impl ObjectStore {
         let object = self.object_path(key);
         let dir = object.parent().expect("an object lies in its key's directory");
         loop {
-            frozen::create_dirs(dir, self.sharing)?;
-            match frozen::with_writable(dir, || name(&object)) {
+            let made = frozen::create_dirs(dir, self.sharing)?;
+            // A new directory is writable, unless another thread has put the same content there already.
+            let named = match made.then(|| name(&object)) {
+                Some(Err(error)) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+                Some(Ok(())) => Ok(()),
+                _ => frozen::with_writable(dir, || name(&object)),
+            };
+            match named {
                 // Whoever dropped the last object there removed the directory in between.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && dir.symlink_metadata().is_err() => {}
                 done => {
@@ -271,16 +276,20 @@ impl ObjectStore {
     }
 
     /// Where the content can be; first where it belongs.
-    fn places(&self, key: &Key) -> [PathBuf; 2] {
-        let objects = self.objects_dir();
-        let at = |path: Vec<u8>| objects.join(OsStr::from_bytes(&path));
-        let (mixed, lower) = (at(key.object_path_mixed()), at(key.object_path_lower()));
-        if self.lower { [lower, mixed] } else { [mixed, lower] }
+    fn places(&self, key: &Key) -> impl Iterator<Item = PathBuf> {
+        [self.lower, !self.lower].into_iter().map(|lower| self.place_in(key, lower))
+    }
+
+    fn place_in(&self, key: &Key, lower: bool) -> PathBuf {
+        let path = if lower { key.object_path_lower() } else { key.object_path_mixed() };
+        self.objects_dir().join(OsStr::from_bytes(&path))
     }
 
     fn path_in(&self, dir: &str, key: &Key) -> io::Result<PathBuf> {
         let dir = self.annex_dir.join(dir);
-        fs::create_dir_all(&dir)?;
+        if !dir.is_dir() {
+            fs::create_dir_all(&dir)?;
+        }
         Ok(dir.join(OsStr::from_bytes(&key.key_file())))
     }
 }

@@ -19,9 +19,10 @@ use tributary_formats::tree_path::TreePath;
 use tributary_repo::place_in_tree::PlaceError;
 use tributary_status::ProblemCode;
 
-use self::rounds::{Pass, Walk};
+use self::rounds::{Act, Pass, Walk};
 use self::settle::Settled;
 use crate::folder_facts::{Fact, FactSender};
+use crate::parallel;
 use crate::state::arrivals::{Arrivals, Arrived};
 use crate::state::changes::Changes;
 use crate::state::desk::DeskHandle;
@@ -112,8 +113,12 @@ impl Applier {
                 let repositories = self.repositories.clone();
                 let placed = tokio::task::spawn_blocking(move || {
                     let work = repositories.with(tributary_repo::Repository::work_tree);
-                    let placed: Vec<_> =
-                        tasks.into_iter().map(|task| (act::act(&work, &task), task)).collect();
+                    // Moves and removals make room for one another, so they keep their order.
+                    let done = match tasks.iter().all(|task| matches!(task.act, Act::File { .. })) {
+                        true => parallel::map(&tasks, |task| act::act(&work, task)),
+                        false => tasks.iter().map(|task| act::act(&work, task)).collect(),
+                    };
+                    let placed: Vec<_> = done.into_iter().zip(tasks).collect();
                     act::tell_git_annex(&repositories, &placed);
                     placed
                 })

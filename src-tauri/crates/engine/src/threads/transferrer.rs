@@ -32,8 +32,12 @@ use crate::state::places::{PlaceRow, Places, Reach};
 use crate::state::problems::Deed;
 use crate::state::repositories::Repositories;
 
-/// Contents that are moved in one go: their ends are told together.
+/// Contents that are moved in one go: their ends are told together. One at a time over a network, so that each end is
+/// told soon.
 const SLICE_KEYS: usize = 256;
+
+/// As `SLICE_KEYS`, where what counts is how often all wait for the disk: once a slice.
+const SLICE_KEYS_IN_DIRECTORY: usize = 1024;
 
 /// A slice ends early when its contents are this large together, bytes.
 const SLICE_BYTES: u64 = 64 << 20;
@@ -88,7 +92,11 @@ impl Transferrer {
     pub(crate) async fn transfer(self, place: PlaceRow, direction: Direction, keys: Vec<Key>) {
         let lane = self.shared.lane(place.id, direction);
         let _turn = lane.lock().await;
-        for slice in slices(keys) {
+        let most = match place.reach {
+            Reach::Special { .. } => SLICE_KEYS_IN_DIRECTORY,
+            Reach::Git(_) => SLICE_KEYS,
+        };
+        for slice in slices(keys, most) {
             let results = match direction {
                 Direction::Upload => self.stop.run_until_cancelled(self.upload(&place, &slice)).await,
                 Direction::Download => self.stop.run_until_cancelled(self.download(&place, &slice)).await,
@@ -166,14 +174,14 @@ impl Transferrer {
     }
 }
 
-/// Cuts a batch into slices, of so many contents and so many bytes.
-fn slices(keys: Vec<Key>) -> Vec<Vec<Key>> {
+/// Cuts a batch into slices, of at most so many contents and so many bytes.
+fn slices(keys: Vec<Key>, most: usize) -> Vec<Vec<Key>> {
     let mut slices = vec![vec![]];
     let mut bytes = 0;
     for key in keys {
         let size = key.size().unwrap_or(0);
         let last = slices.last_mut().expect("there is always one");
-        if !last.is_empty() && (last.len() == SLICE_KEYS || bytes + size > SLICE_BYTES) {
+        if !last.is_empty() && (last.len() == most || bytes + size > SLICE_BYTES) {
             slices.push(vec![key]);
             bytes = size;
         } else {
@@ -223,9 +231,9 @@ mod tests {
     fn a_batch_is_cut_by_count_and_by_size() {
         let key = |n: u64, size: u64| Key::parse(format!("SHA256-s{size}--{n:064x}").as_bytes()).unwrap();
         let small: Vec<_> = (0..600).map(|n| key(n, 1)).collect();
-        assert_eq!(slices(small).iter().map(Vec::len).collect::<Vec<_>>(), [256, 256, 88]);
+        assert_eq!(slices(small, 256).iter().map(Vec::len).collect::<Vec<_>>(), [256, 256, 88]);
         let large: Vec<_> = (0..3).map(|n| key(n, SLICE_BYTES)).collect();
-        assert_eq!(slices(large).iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1]);
-        assert!(slices(vec![]).is_empty());
+        assert_eq!(slices(large, 256).iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 1]);
+        assert!(slices(vec![], 256).is_empty());
     }
 }

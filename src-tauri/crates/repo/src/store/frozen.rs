@@ -42,8 +42,8 @@ impl Sharing {
     }
 }
 
-/// Makes the directories from below `objects` down to `dir`.
-pub(crate) fn create_dirs(dir: &Path, sharing: Sharing) -> io::Result<()> {
+/// Makes the directories from below `objects` down to `dir`. Says whether `dir` itself was missing.
+pub(crate) fn create_dirs(dir: &Path, sharing: Sharing) -> io::Result<bool> {
     match make_dir(dir, sharing) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let parent = dir.parent().ok_or(error)?;
@@ -54,14 +54,17 @@ pub(crate) fn create_dirs(dir: &Path, sharing: Sharing) -> io::Result<()> {
     }
 }
 
-fn make_dir(dir: &Path, sharing: Sharing) -> io::Result<()> {
+fn make_dir(dir: &Path, sharing: Sharing) -> io::Result<bool> {
     let mode = sharing.directory_mode();
     match fs::DirBuilder::new().mode(mode).create(dir) {
-        // The umask took away what the group needs.
-        Ok(()) if sharing != Sharing::Umask => fs::set_permissions(dir, Permissions::from_mode(mode)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        done => done,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        done => done?,
     }
+    if sharing != Sharing::Umask {
+        // The umask took away what the group needs.
+        fs::set_permissions(dir, Permissions::from_mode(mode))?;
+    }
+    Ok(true)
 }
 
 /// Takes the write bits from a file, and gives it the execute bits when it is to be executable.

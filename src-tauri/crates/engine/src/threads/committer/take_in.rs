@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 
+use tributary_formats::backend::Backend;
 use tributary_formats::key::Key;
 use tributary_formats::pointer::{self, MAX_POINTER_SIZE, Pointer};
 use tributary_formats::tree_path::TreePath;
@@ -15,6 +16,7 @@ use tributary_repo::tree::EntryMode;
 use tributary_repo::{Repository, keysdb};
 
 use super::survey::{Moved, Survey, identity};
+use crate::parallel;
 
 /// What a changed path will be.
 #[derive(Debug)]
@@ -63,6 +65,7 @@ pub(super) fn take_in(repo: &Repository, survey: &Survey) -> Result<Taken, TakeI
     let store = repo.store();
     let work = repo.work_tree().map_err(TakeInError::WorkTree)?;
     let mut taken = Taken::default();
+    let mut to_store = Vec::new();
     for (path, stat) in &survey.files {
         let (path, stat) = (path.clone(), *stat);
         let executable = stat.is_executable();
@@ -78,25 +81,20 @@ pub(super) fn take_in(repo: &Repository, survey: &Survey) -> Result<Taken, TakeI
             continue;
         }
         let candidate = Candidate { path: &path, size: stat.size };
-        let read = if let Some(key) = pointer_in(&work, &path, stat.size) {
-            Ok((stat, Becomes::Pointer { key, executable }))
+        if let Some(key) = pointer_in(&work, &path, stat.size) {
+            taken.took(path, Ok((stat, Becomes::Pointer { key, executable })))?;
         } else if rules.is_large(candidate) {
-            let locked = !rules.add_unlocked(candidate);
-            store
-                .ingest(&work, &path, &rules.backend_for(&path))
-                .map(|done| (done.stat, Becomes::Annexed { key: done.key, executable, locked }))
+            let (locked, backend) = (!rules.add_unlocked(candidate), rules.backend_for(&path));
+            to_store.push(ToStore { path, executable, locked, backend });
         } else {
-            read_whole(&work, &path, stat).map(|data| (stat, Becomes::InGit { data, executable }))
-        };
-        match read {
-            Ok((stat, becomes)) => taken.entries.push(TakenIn { path, stat, becomes, moved_from: None }),
-            Err(IngestError::Gone | IngestError::Changed | IngestError::NotFile) => taken.again.push(path),
-            Err(IngestError::Unreadable(source)) => taken.unreadable.push((path, source)),
-            Err(IngestError::Full(_)) => taken.full.push(path),
-            Err(error @ (IngestError::Backend(_) | IngestError::Store(_))) => {
-                return Err(TakeInError::Store(error));
-            }
+            let data = read_whole(&work, &path, stat);
+            taken.took(path, data.map(|data| (stat, Becomes::InGit { data, executable })))?;
         }
+    }
+    let stored = parallel::map(&to_store, |file| store.ingest(&work, &file.path, &file.backend));
+    for (ToStore { path, executable, locked, .. }, stored) in to_store.into_iter().zip(stored) {
+        let annexed = |key| Becomes::Annexed { key, executable, locked };
+        taken.took(path, stored.map(|done| (done.stat, annexed(done.key))))?;
     }
     // Before a commit names them; off the desk, so that nobody waits for the disk there.
     let keys: Vec<_> = taken.entries.iter().filter_map(TakenIn::stored_now).collect();
@@ -112,6 +110,34 @@ pub(super) fn take_in(repo: &Repository, survey: &Survey) -> Result<Taken, TakeI
         }
     }
     Ok(taken)
+}
+
+/// A file whose content belongs in the store, and what it will be.
+struct ToStore {
+    path: TreePath,
+    executable: bool,
+    locked: bool,
+    backend: Backend,
+}
+
+impl Taken {
+    /// Takes note of how the reading of one file went.
+    fn took(
+        &mut self,
+        path: TreePath,
+        read: Result<(FileStat, Becomes), IngestError>,
+    ) -> Result<(), TakeInError> {
+        match read {
+            Ok((stat, becomes)) => self.entries.push(TakenIn { path, stat, becomes, moved_from: None }),
+            Err(IngestError::Gone | IngestError::Changed | IngestError::NotFile) => self.again.push(path),
+            Err(IngestError::Unreadable(source)) => self.unreadable.push((path, source)),
+            Err(IngestError::Full(_)) => self.full.push(path),
+            Err(error @ (IngestError::Backend(_) | IngestError::Store(_))) => {
+                return Err(TakeInError::Store(error));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why a batch could not be taken in.

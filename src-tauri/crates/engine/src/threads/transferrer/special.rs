@@ -14,6 +14,7 @@ use tributary_repo::store::ObjectStore;
 use super::chunk_logs::ChunkLogs;
 use super::outcome::{Outcome, all, in_order, local_outcome, place_outcome, retrieve_outcome, store_outcome};
 use super::{Transferrer, UNOPENED, no_room, settle_arrived};
+use crate::parallel;
 use crate::state::places::{PlaceRow, Reach};
 use crate::threads::committer::chain;
 
@@ -89,16 +90,13 @@ impl Transferrer {
         }
         let (apply, wanted) = (self.apply.clone(), asked.clone());
         let placed = tokio::task::spawn_blocking(move || {
-            let placed: Vec<Outcome> = arrived
-                .into_iter()
-                .map(|result| match result {
-                    Ok(file) => match store.place(file.path(), file.key()) {
-                        Ok(_) => (TransferResult::Done, None),
-                        Err(error) => local_outcome(&error),
-                    },
-                    Err(error) => retrieve_outcome(&error),
-                })
-                .collect();
+            let placed = parallel::map(&arrived, |result| match result {
+                Ok(file) => match store.place(file.path(), file.key()) {
+                    Ok(_) => (TransferResult::Done, None),
+                    Err(error) => local_outcome(&error),
+                },
+                Err(error) => retrieve_outcome(error),
+            });
             settle_arrived(&store, &apply, &wanted, placed)
         })
         .await
