@@ -8,6 +8,9 @@ use tributary_formats::key::Key;
 use crate::setback::{Seed, Setback, doubled};
 use crate::{Config, Failure, Instant, Millis, PlaceId, Presence, Site};
 
+/// So many arrivals are part of a storm: the next of it may come after a pause.
+const STORM: usize = 256;
+
 /// What waits to be recorded, and what is being recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Records {
@@ -120,6 +123,8 @@ impl Records {
         } else if self.urgent {
             let patience = doubled(config.record_wait, self.in_batch, config.record_wait_long);
             last.after(config.record_wait).min(first.after(patience))
+        } else if self.dirty.len() >= STORM {
+            last.after(Millis(2 * config.record_wait.0)).min(first.after(config.record_wait_arrivals))
         } else if transferring || fetching {
             last.after(config.record_wait).min(first.after(config.record_wait_arrivals))
         } else {

@@ -196,6 +196,24 @@ fn a_storm_of_arrivals_is_recorded_when_it_is_over() {
 }
 
 #[test]
+fn a_storm_of_arrivals_that_comes_in_parts_is_one_record() {
+    let mut desk = Desk::at_rest(&[(A, 100)]);
+    let files: Vec<Key> = (0..600).map(|number| key(number, 10)).collect();
+    for part in files.chunks(300) {
+        // Whoever sends takes a moment for the next part: by then all that came before is here.
+        desk.now = desk.now.after(Millis(1_500));
+        assert_eq!(desk.tell(Input::Tick), [], "{}", desk.now);
+        desk.tell(Input::Contents(part.iter().map(|file| elsewhere(file, &[A])).collect()));
+        for file in part {
+            let effects = desk.transferred(A, Direction::Download, file, TransferResult::Done);
+            assert!(!effects.iter().any(|effect| matches!(effect, Effect::Record(_))), "{effects:?}");
+        }
+    }
+    let effects = desk.sleep();
+    assert!(matches!(&effects[..], [Effect::Record(lines)] if lines.len() == 600), "{effects:?}");
+}
+
+#[test]
 fn a_download_is_on_record_within_a_second() {
     let mut desk = Desk::at_rest(&[(A, 100)]);
     let file = key(1, 10);
