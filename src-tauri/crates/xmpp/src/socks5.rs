@@ -7,11 +7,14 @@
 //!    └── listens, or meets at a proxy ←──────── TCP ──────────────────────┘
 //! ```
 //!
-//! Much faster than in-band streams, and not always possible. Nothing in here is secret, nor is the proxy trusted:
+//! Who opens a stream and cannot be come to asks the other end to make the offer ([`Socks5::open`]). Much faster than
+//! in-band streams, and not always possible. Nothing in here is secret, nor is the proxy trusted:
 //! [`crate::channel`] is. Only those whom the in-band streams let in are listened to, and an offer makes us connect to
 //! no more than a few places.
 
+mod awaited;
 mod exchange;
+mod ladder;
 mod meeting;
 mod offer;
 mod take;
@@ -31,11 +34,14 @@ use xmpp_parsers::minidom::Element;
 use crate::account::FullJid;
 use crate::connect::prompt::Ends;
 use crate::services::{AskError, Services};
-use crate::wire::socks5::{Offer, StreamHost};
+use crate::wire::socks5::{StreamHost, Wish};
+
+use self::awaited::Awaited;
+use self::ladder::Rungs;
 
 pub(crate) use exchange::Exchange;
 
-/// Requests that may wait for the session, offers of others that may wait for us, and streams nobody took yet.
+/// Requests that may wait for the session, wishes of others that may wait for us, and streams nobody took yet.
 const DEPTH: usize = 8;
 /// Streams of others at a time, as many as there are in-band.
 const MAX_TAKEN: usize = 16;
@@ -70,6 +76,10 @@ pub struct Socks5 {
     room: Arc<Semaphore>,
     /// The proxies of our server.
     proxies: Arc<tokio::sync::Mutex<Option<Found>>>,
+    /// How the clients were reached.
+    rungs: Rungs,
+    /// The streams that others were asked to offer.
+    awaited: Awaited,
 }
 
 /// What was found in a session.
@@ -109,40 +119,50 @@ pub(crate) enum Kind {
     Set,
 }
 
-/// An offer of another client, to be answered.
+/// What another client asks us for, to be answered.
 #[derive(Debug)]
-pub(crate) struct Offered {
+pub(crate) struct Request {
     pub(crate) from: FullJid,
     pub(crate) id: String,
-    pub(crate) offer: Offer,
+    pub(crate) wish: Wish,
 }
 
-/// Where offers go, if anybody takes them.
+/// Where the requests of others go, if anybody takes them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Door(Arc<Mutex<Option<mpsc::Sender<Offered>>>>);
+pub(crate) struct Door(Arc<Mutex<Option<mpsc::Sender<Request>>>>);
 
 /// Makes both ends: for those who open streams, and for the session.
 pub(crate) fn socks5(here: watch::Receiver<Whereabouts>) -> (Socks5, mpsc::Receiver<Ask>) {
     let (asks, asked) = mpsc::channel(DEPTH);
     let (services, room) = (Services::new(asks, here), Arc::new(Semaphore::new(MAX_TAKEN)));
-    (Socks5 { services, door: Door::default(), hidden: false, room, proxies: Arc::default() }, asked)
+    let socks5 = Socks5 {
+        services,
+        door: Door::default(),
+        hidden: false,
+        room,
+        proxies: Arc::default(),
+        rungs: Rungs::default(),
+        awaited: Awaited::default(),
+    };
+    (socks5, asked)
 }
 
 impl Socks5 {
-    /// Takes the offers of those whom the in-band streams let in ([`crate::ibb::Bytestreams::accept`]), and gives out
-    /// what comes of them. Dropping the receiver ends it; a later call replaces this one. To be called on a runtime.
+    /// Takes the offers of those whom the in-band streams let in ([`crate::ibb::Bytestreams::accept`]), makes them the offers
+    /// that they ask for, and gives out what comes of both. Dropping the receiver ends it; a later call replaces this one. To be called on a runtime.
     pub fn accept(&self) -> mpsc::Receiver<Socks5Stream> {
         let (inbox, received) = mpsc::channel(DEPTH);
-        let (offers, offered) = mpsc::channel(DEPTH);
-        self.door.set(offers);
-        tokio::spawn(take::attend(self.clone(), offered, inbox));
+        let (requests, requested) = mpsc::channel(DEPTH);
+        self.door.set(requests);
+        tokio::spawn(take::attend(self.clone(), requested, inbox));
         received
     }
 
     /// The same, but others are told no address of this machine: what is opened goes through proxies.
     #[must_use]
     pub fn hidden(self) -> Socks5 {
-        Socks5 { hidden: true, ..self }
+        // What is known of how to reach others holds for who may be come to.
+        Socks5 { hidden: true, rungs: Rungs::default(), ..self }
     }
 
     pub(crate) fn door(&self) -> Door {
@@ -166,14 +186,14 @@ impl From<AskError> for Socks5Error {
 }
 
 impl Door {
-    fn set(&self, offers: mpsc::Sender<Offered>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(offers);
+    fn set(&self, requests: mpsc::Sender<Request>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(requests);
     }
 
-    /// Hands an offer over; `false` when there is no room, or nobody.
-    pub(crate) fn hand_over(&self, offered: Offered) -> bool {
+    /// Hands a request over; `false` when there is no room, or nobody.
+    pub(crate) fn hand_over(&self, request: Request) -> bool {
         let door = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        door.as_ref().is_some_and(|offers| offers.try_send(offered).is_ok())
+        door.as_ref().is_some_and(|requests| requests.try_send(request).is_ok())
     }
 }
 
@@ -189,16 +209,10 @@ pub struct Socks5Stream {
 }
 
 impl Socks5Stream {
-    fn new(
-        peer: FullJid,
-        name: String,
-        direct: bool,
-        tcp: TcpStream,
-        room: Option<OwnedSemaphorePermit>,
-    ) -> io::Result<Socks5Stream> {
+    fn new(peer: FullJid, name: String, direct: bool, tcp: TcpStream) -> io::Result<Socks5Stream> {
         // Git waits for an answer to each small thing that it says.
         tcp.set_nodelay(true)?;
-        Ok(Socks5Stream { peer, name, direct, tcp, _room: room })
+        Ok(Socks5Stream { peer, name, direct, tcp, _room: None })
     }
 
     /// The other client.
@@ -206,7 +220,7 @@ impl Socks5Stream {
         &self.peer
     }
 
-    /// The stream's name, chosen by the side that offered it.
+    /// The stream's name, chosen by the side that opened it.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -240,3 +254,6 @@ impl AsyncWrite for Socks5Stream {
         Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

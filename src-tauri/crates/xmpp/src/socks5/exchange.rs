@@ -11,7 +11,7 @@ use xmpp_parsers::jid::Jid;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
-use super::{Ask, Door, Kind, Offered};
+use super::{Ask, Door, Kind, Request};
 use crate::account::FullJid;
 use crate::ibb::Admission;
 use crate::services::AskError;
@@ -41,7 +41,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// No requests; each waits for `limit`. Whom `admission` lets in may make offers.
+    /// No requests; each waits for `limit`. Whom `admission` lets in may make offers, and ask for them.
     pub(crate) fn new(admission: Admission, door: Door, limit: Duration) -> Exchange {
         let prefix = hex::encode(rand::random::<[u8; 8]>());
         Exchange { admission, door, limit, waiting: HashMap::new(), prefix, made: 0, out: Vec::new() }
@@ -83,9 +83,9 @@ impl Exchange {
                 // To a stranger nobody is here, as before there were such streams.
                 let Some(from) = from.filter(|from| self.admission.knows(from)) else { return false };
                 let id = id.clone();
-                let offer = socks5::read_offer(payload).filter(|_| id.len() <= MAX_ID);
-                let offered = offer.map(|offer| Offered { from: from.clone(), id: id.clone(), offer });
-                match offered.map(|offered| self.door.hand_over(offered)) {
+                let wish = socks5::read_wish(payload).filter(|_| id.len() <= MAX_ID);
+                let request = wish.map(|wish| Request { from: from.clone(), id: id.clone(), wish });
+                match request.map(|request| self.door.hand_over(request)) {
                     Some(true) => {}
                     Some(false) => self.refuse(&from, id, DefinedCondition::NotAcceptable),
                     None => self.refuse(&from, id, DefinedCondition::BadRequest),

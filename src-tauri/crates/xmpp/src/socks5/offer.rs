@@ -17,19 +17,33 @@ use crate::wire::socks5::{self as wire, Offer, StreamHost};
 /// Strangers who knock at a listener at the same time; more wait.
 const KNOCKING: usize = 8;
 
+/// Where the other client may come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Places {
+    /// This machine.
+    Here,
+    /// The proxies of our server.
+    Proxies,
+    /// Both, in this order.
+    All,
+}
+
 impl Socks5 {
-    /// Opens a stream to a client: straight if it can come to us, else through a proxy.
-    ///
-    /// # Errors
-    /// When there is no way, see [`Socks5Error`]. That may take some seconds.
-    pub async fn open(&self, peer: &FullJid) -> Result<Socks5Stream, Socks5Error> {
+    /// Offers a client a stream, and meets it at one of these places.
+    pub(super) async fn offer(
+        &self,
+        peer: &FullJid,
+        stream: String,
+        places: Places,
+    ) -> Result<Socks5Stream, Socks5Error> {
         let own = self.services.bound()?;
-        let stream = format!("s{}", hex::encode(rand::random::<[u8; 8]>()));
         let name = Name::new(&stream, own.as_str(), peer.as_str());
         let mut hosts = Vec::new();
         let mut arrivals = Arrivals::none();
-        let addresses =
-            if self.hidden { BTreeSet::new() } else { own_addresses(self.services.here().ends.own) };
+        let addresses = match places {
+            Places::Here | Places::All if !self.hidden => own_addresses(self.services.here().ends.own),
+            _ => BTreeSet::new(),
+        };
         for ip in addresses {
             // An address that cannot be listened at is no place to meet.
             let Ok(listener) = TcpListener::bind(SocketAddr::new(ip, 0)).await else { continue };
@@ -37,7 +51,10 @@ impl Socks5 {
             hosts.push(StreamHost { jid: own.as_str().to_owned(), host: ip.to_string(), port: at.port() });
             arrivals.listen(listener, name.clone());
         }
-        let proxies = self.proxies(&own).await;
+        let proxies = match places {
+            Places::Here => vec![],
+            Places::Proxies | Places::All => self.proxies(&own).await,
+        };
         hosts.extend(proxies.iter().cloned());
         hosts.truncate(wire::MAX_HOSTS);
         if hosts.is_empty() {
@@ -52,7 +69,7 @@ impl Socks5 {
             let proxy = proxies.iter().find(|proxy| proxy.jid == used).ok_or(Socks5Error::NoWay)?;
             (self.meet_at(proxy, &stream, &name, peer).await?, false)
         };
-        Socks5Stream::new(peer.clone(), stream, direct, tcp, None).map_err(Socks5Error::Broken)
+        Socks5Stream::new(peer.clone(), stream, direct, tcp).map_err(Socks5Error::Broken)
     }
 
     /// Comes to a proxy where the other client is already, and has it join the two.

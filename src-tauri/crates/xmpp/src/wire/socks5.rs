@@ -6,6 +6,8 @@ use xmpp_parsers::disco::DiscoInfoResult;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::minidom::rxml::{Namespace, NcName};
 
+use super::NS;
+
 /// The namespace.
 pub(crate) const BYTESTREAMS: &str = "http://jabber.org/protocol/bytestreams";
 /// Longest name of a stream, and of a host, that is taken from others.
@@ -29,17 +31,45 @@ pub(crate) struct Offer {
     pub(crate) hosts: Vec<StreamHost>,
 }
 
+/// What another client wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// That we come to it.
+    Take(Offer),
+    /// That we offer it the stream of this name, since it cannot be come to.
+    Make(String),
+}
+
 /// Whether a request is about such streams.
 pub(crate) fn is_about(payload: &Element) -> bool {
-    payload.is("query", BYTESTREAMS)
+    payload.is("query", BYTESTREAMS) || payload.is("meet", NS)
+}
+
+/// Reads what is wanted; `None` when it makes no sense.
+pub(crate) fn read_wish(payload: &Element) -> Option<Wish> {
+    match payload.is("meet", NS) {
+        true => name(payload).map(Wish::Make),
+        false => read_offer(payload).map(Wish::Take),
+    }
+}
+
+/// Asks for an offer of the stream of this name, and answers that it was made and taken. Source: this crate's README,
+/// "SOCKS5 bytestreams".
+pub(crate) fn meet(stream: &str) -> Element {
+    element(NS, "meet", &[("sid", stream)])
+}
+
+/// The stream's name in a request.
+fn name(payload: &Element) -> Option<String> {
+    payload.attr("sid").filter(|name| !name.is_empty() && name.len() <= MAX_NAME).map(str::to_owned)
 }
 
 /// Reads an offer; `None` when it makes no sense. Places that make none are passed over, and so are too many.
-pub(crate) fn read_offer(payload: &Element) -> Option<Offer> {
-    let stream = payload.attr("sid").filter(|name| !name.is_empty() && name.len() <= MAX_NAME)?;
+fn read_offer(payload: &Element) -> Option<Offer> {
+    let stream = name(payload)?;
     let udp = payload.attr("mode").is_some_and(|mode| mode != "tcp");
     let hosts = hosts(payload);
-    (is_about(payload) && !udp && !hosts.is_empty()).then(|| Offer { stream: stream.to_owned(), hosts })
+    (payload.is("query", BYTESTREAMS) && !udp && !hosts.is_empty()).then_some(Offer { stream, hosts })
 }
 
 /// The places in a query.
@@ -61,17 +91,17 @@ pub(crate) fn hosts(payload: &Element) -> Vec<StreamHost> {
 pub(crate) fn offer(offer: &Offer) -> Element {
     let place = |host: &StreamHost| {
         let port = host.port.to_string();
-        element("streamhost", &[("jid", &host.jid), ("host", &host.host), ("port", &port)])
+        element(BYTESTREAMS, "streamhost", &[("jid", &host.jid), ("host", &host.host), ("port", &port)])
     };
-    let mut query = element("query", &[("sid", &offer.stream), ("mode", "tcp")]);
+    let mut query = element(BYTESTREAMS, "query", &[("sid", &offer.stream), ("mode", "tcp")]);
     offer.hosts.iter().for_each(|host| _ = query.append_child(place(host)));
     query
 }
 
 /// The answer: we are at this place.
 pub(crate) fn used(stream: &str, jid: &str) -> Element {
-    let mut query = element("query", &[("sid", stream)]);
-    query.append_child(element("streamhost-used", &[("jid", jid)]));
+    let mut query = element(BYTESTREAMS, "query", &[("sid", stream)]);
+    query.append_child(element(BYTESTREAMS, "streamhost-used", &[("jid", jid)]));
     query
 }
 
@@ -87,15 +117,15 @@ pub(crate) fn where_are_you() -> Element {
 
 /// Tells a proxy that both ends are there.
 pub(crate) fn activate(stream: &str, target: &str) -> Element {
-    let mut query = element("query", &[("sid", stream)]);
-    let mut activate = element("activate", &[]);
+    let mut query = element(BYTESTREAMS, "query", &[("sid", stream)]);
+    let mut activate = element(BYTESTREAMS, "activate", &[]);
     activate.append_text_node(target);
     query.append_child(activate);
     query
 }
 
-fn element(name: &str, attributes: &[(&str, &str)]) -> Element {
-    let mut element = Element::bare(name, BYTESTREAMS);
+fn element(namespace: &str, name: &str, attributes: &[(&str, &str)]) -> Element {
+    let mut element = Element::bare(name, namespace);
     for (name, value) in attributes {
         let name = NcName::try_from(*name).expect("our own names are proper ones");
         element.set_attr(Namespace::NONE, name, *value);
@@ -130,6 +160,16 @@ mod tests {
         assert_eq!(read_offer(&offer(&made)), Some(made));
         assert_eq!(read_used(&used("t1", "proxy.p.test")), Some("proxy.p.test"));
         insta::assert_snapshot!(super::super::text(activate("t1", "b@p.test/y")), @"<query xmlns='http://jabber.org/protocol/bytestreams' sid='t1'><activate>b@p.test/y</activate></query>");
+    }
+
+    #[test]
+    fn an_offer_may_be_asked_for() {
+        insta::assert_snapshot!(super::super::text(meet("t1")), @"<meet xmlns='urn:tributary:xmpp:0' sid='t1'/>");
+        assert!(is_about(&meet("t1")));
+        assert_eq!(read_wish(&meet("t1")), Some(Wish::Make("t1".to_owned())));
+        for wrong in ["".to_owned(), "x".repeat(300)] {
+            assert_eq!(read_wish(&meet(&wrong)), None, "{wrong}");
+        }
     }
 
     #[test]
