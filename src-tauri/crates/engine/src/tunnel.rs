@@ -46,7 +46,7 @@ use self::carried::{Carried, Way};
 use self::files::Depot;
 use self::guest::Guest;
 use self::request::Request;
-use self::ways::{Next, Ways};
+use self::ways::{Next, Tried, Ways};
 use crate::state::peers::{Contact, Peer, Peers, Share};
 
 pub(crate) use self::door::{Door, Pushed};
@@ -216,10 +216,10 @@ impl Tunnels {
         let policy = self.clone();
         let inbox = streams.accept(move |client| policy.lets_in(client));
         let only = self.0.patience.only;
+        let socks5 = if only == Some(Way::Proxy) { socks5.hidden() } else { socks5 };
         if !matches!(only, Some(Way::InBand | Way::File)) {
             tokio::spawn(host::attend(self.clone(), socks5.accept(), door.clone()));
         }
-        let socks5 = if only == Some(Way::Proxy) { socks5.hidden() } else { socks5 };
         let depot: Arc<dyn Depot> = Arc::new(uploads);
         let line = Line { streams, socks5, keys, bound: None };
         *self.now() = Now { line: Some(line), depot: Some(depot), ..Now::default() };
@@ -323,7 +323,7 @@ impl Tunnels {
                 }
                 // A fast way on which nothing comes is none; the other one may be fine.
                 Err(cause) if way != Way::InBand && cause.kind() == io::ErrorKind::ConnectionAborted => {
-                    self.fast_way_tried(&client, false);
+                    self.fast_way_tried(&client, Tried::Fails);
                 }
                 Err(cause) => return Err(cause),
             }
@@ -348,8 +348,8 @@ impl Tunnels {
             Next::Fast => match line.socks5.open(client).await {
                 Ok(stream) => return Ok(stream.into()),
                 Err(fault) => {
-                    tracing::info!(%fault, "a fast way to a paired computer is gone");
-                    self.fast_way_tried(client, false);
+                    tracing::info!(%fault, "a fast way to a paired computer did not open");
+                    self.fast_way_tried(client, fault.into());
                 }
             },
             Next::InBandAndTry => {
@@ -359,7 +359,7 @@ impl Tunnels {
                     let tried = tunnels.0.stop.run_until_cancelled(socks5.open(&client)).await;
                     let Some(tried) = tried else { return };
                     tracing::debug!(tried = ?tried.as_ref().map(drop), "a fast way to a paired computer was tried");
-                    tunnels.fast_way_tried(&client, tried.is_ok());
+                    tunnels.fast_way_tried(&client, tried.map_or_else(Tried::from, |_| Tried::Works));
                 });
             }
             Next::InBand => {}
@@ -368,8 +368,8 @@ impl Tunnels {
     }
 
     /// A fast way to a client was tried.
-    fn fast_way_tried(&self, client: &FullJid, works: bool) {
-        self.now().ways.tried(client, works, Instant::now());
+    fn fast_way_tried(&self, client: &FullJid, came_of_it: Tried) {
+        self.now().ways.tried(client, came_of_it, Instant::now());
         self.0.tried.send_modify(|number| *number += 1);
     }
 

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tributary_xmpp::account::FullJid;
+use tributary_xmpp::socks5::Socks5Error;
 
 use super::carried::Way;
 
-/// A fast way that failed is tried again after this long.
-const REST: Duration = Duration::from_secs(60);
+/// How long a fast way rests that failed for the first, second, … time, and from then on: a computer that has just come
+/// may not know us yet, or its network may not be up.
+const RESTS: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(20), Duration::from_secs(60)];
 
 /// When a file at the account's server came to nothing, it is tried again after this long: the server may have given all
 /// room that it gives in a day.
@@ -28,6 +30,8 @@ struct Known {
     /// The way of the last stream, whoever opened it.
     last: Option<Way>,
     fast: Fast,
+    /// How often it failed since it worked last.
+    failures: usize,
     /// Until when nothing goes as a file.
     no_files_until: Option<Instant>,
 }
@@ -42,6 +46,24 @@ enum Fast {
     Works,
     /// It rests until then.
     Failed(Instant),
+}
+
+/// What came of a try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tried {
+    Works,
+    Fails,
+    /// Our own session was away, so the other computer was not even asked.
+    Untold,
+}
+
+impl From<Socks5Error> for Tried {
+    fn from(fault: Socks5Error) -> Tried {
+        match fault {
+            Socks5Error::Offline => Tried::Untold,
+            Socks5Error::NoWay | Socks5Error::Silent | Socks5Error::Broken(_) => Tried::Fails,
+        }
+    }
 }
 
 /// How to open the next stream.
@@ -71,9 +93,16 @@ impl Ways {
     }
 
     /// The fast way was tried.
-    pub(super) fn tried(&mut self, client: &FullJid, works: bool, now: Instant) {
-        if let Some(known) = self.0.get_mut(client) {
-            known.fast = if works { Fast::Works } else { Fast::Failed(now + REST) };
+    pub(super) fn tried(&mut self, client: &FullJid, came_of_it: Tried, now: Instant) {
+        let Some(known) = self.0.get_mut(client) else { return };
+        match came_of_it {
+            Tried::Works => (known.fast, known.failures) = (Fast::Works, 0),
+            Tried::Fails => {
+                known.fast = Fast::Failed(now + RESTS[known.failures.min(RESTS.len() - 1)]);
+                known.failures += 1;
+            }
+            Tried::Untold if known.fast == Fast::Trying => known.fast = Fast::Unknown,
+            Tried::Untold => {}
         }
     }
 
@@ -123,9 +152,9 @@ mod tests {
         assert!(ways.may_use_files(&client, now), "who never opened a stream knows of no faster way");
         ways.next(&client, now);
         assert!(!ways.may_use_files(&client, now), "a faster one is being tried");
-        ways.tried(&client, true, now);
+        ways.tried(&client, Tried::Works, now);
         assert!(!ways.may_use_files(&client, now));
-        ways.tried(&client, false, now);
+        ways.tried(&client, Tried::Fails, now);
         assert!(ways.may_use_files(&client, now));
         assert!(ways.went(&client, Way::File));
         assert!(!ways.went(&client, Way::InBand), "what is little goes beside it");
@@ -138,22 +167,44 @@ mod tests {
     }
 
     #[test]
+    fn an_interruption_here_says_nothing_of_the_way_there() {
+        let (mut ways, now) = (Ways::default(), Instant::now());
+        let client: FullJid = "bob@e.example/trib-2".parse().unwrap();
+        assert_eq!(ways.next(&client, now), Next::InBandAndTry);
+        ways.tried(&client, Socks5Error::Offline.into(), now);
+        assert_eq!(ways.next(&client, now), Next::InBandAndTry, "nobody knows yet");
+        ways.tried(&client, Tried::Works, now);
+        ways.tried(&client, Socks5Error::Offline.into(), now);
+        assert_eq!(ways.next(&client, now), Next::Fast, "it worked, and nothing says that it does no more");
+        ways.tried(&client, Socks5Error::NoWay.into(), now);
+        assert_eq!(ways.next(&client, now), Next::InBand);
+    }
+
+    #[test]
     fn the_fast_way_is_tried_once_and_rests_when_it_fails() {
         let (mut ways, now) = (Ways::default(), Instant::now());
         let client: FullJid = "bob@e.example/trib-2".parse().unwrap();
         assert_eq!(ways.next(&client, now), Next::InBandAndTry);
         assert_eq!(ways.next(&client, now), Next::InBand, "one try is enough");
-        ways.tried(&client, true, now);
+        ways.tried(&client, Tried::Works, now);
         assert_eq!(ways.next(&client, now), Next::Fast);
-        ways.tried(&client, false, now);
-        assert_eq!(ways.next(&client, now + REST / 2), Next::InBand);
-        assert_eq!(ways.next(&client, now + REST), Next::InBandAndTry);
+        ways.tried(&client, Tried::Fails, now);
+        let mut failed = now;
+        for rest in RESTS.into_iter().chain([RESTS[2]]) {
+            assert_eq!(ways.next(&client, failed + rest / 2), Next::InBand);
+            assert_eq!(ways.next(&client, failed + rest), Next::InBandAndTry);
+            failed += rest;
+            ways.tried(&client, Tried::Fails, failed);
+        }
+        ways.tried(&client, Tried::Works, failed);
+        ways.tried(&client, Tried::Fails, failed);
+        assert_eq!(ways.next(&client, failed + RESTS[0]), Next::InBandAndTry, "it had worked again");
         assert!(ways.went(&client, Way::Direct));
         assert!(!ways.went(&client, Way::Direct), "that is no news");
         assert_eq!(ways.last(&client), Some(Way::Direct));
         ways.left(&client);
         assert_eq!(ways.last(&client), None);
-        ways.tried(&client, true, now);
+        ways.tried(&client, Tried::Works, now);
         assert_eq!(
             ways.next(&client, now),
             Next::InBandAndTry,
