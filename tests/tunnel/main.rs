@@ -3,6 +3,7 @@
 //! The computers are made known to each other by writing what pairing keeps; how they come to be paired is another
 //! journey.
 
+mod apart;
 mod faults;
 mod federation;
 mod figures;
@@ -11,7 +12,7 @@ mod member;
 mod ways;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -33,18 +34,31 @@ fn machine(
     at: Option<u16>,
     env: &[(&str, &str)],
 ) -> Member {
+    let at = at.map(|port| format!("127.0.0.1:{port}"));
+    machine_that_runs(trib(), sandbox, name, server, at.as_deref(), env)
+}
+
+/// The same with another `trib`, and a server that may be on another computer.
+#[track_caller]
+fn machine_that_runs(
+    trib: &Path,
+    sandbox: &Sandbox,
+    name: &str,
+    server: &dyn XmppServer,
+    at: Option<&str>,
+    env: &[(&str, &str)],
+) -> Member {
     let helper = PathBuf::from(env!("CARGO_BIN_EXE_git-remote-xmpp"));
     let home = sandbox.join(name).join("home");
     let beside = helper.parent().expect("a program lies in a folder");
-    let builder = Node::builder(trib(), &home).path_first(beside);
+    let builder = Node::builder(trib, &home).path_first(beside);
     let node = env.iter().fold(builder, |builder, (name, value)| builder.env(name, value)).start();
     let member = Member { node, dir: sandbox.join(name).join("folder") };
     let jid = format!("{USER}@{}", server.domain());
     let password = format!("printf %s '{PASSWORD}'");
     let login = ["xmpp", "login", &jid, "--ca", text(server.ca()), "--keyring", "file"];
-    let at = at.map(|port| ["--server".to_owned(), format!("127.0.0.1:{port}")]);
-    let at = at.iter().flatten().map(String::as_str);
-    member.run(login.into_iter().chain(["--password-command", &password]).chain(at));
+    let at = at.map(|at| ["--server", at]);
+    member.run(login.into_iter().chain(["--password-command", &password]).chain(at.into_iter().flatten()));
     member.add();
     member
 }

@@ -6,6 +6,7 @@
 
 mod annex;
 mod clock;
+mod computer;
 mod deadline;
 mod desktop;
 mod git;
@@ -27,6 +28,7 @@ pub mod xmpp_servers;
 
 pub use annex::{Annex, AnnexVersion, annex_versions, newest_annex, older_annex};
 pub use clock::Clock;
+pub use computer::{Computer, Plug, Wiretap, cable};
 pub use deadline::{Deadline, eventually, within};
 pub use desktop::{Desktop, DesktopPart, Notification};
 pub use git::Repo;

@@ -31,6 +31,8 @@ pub const TEST: &[Package] = &[
     &["openssl"],
     &["prosody"],
     &["ejabberd"],
+    // Networks of their own for tests.
+    &["iproute2"],
     // The desktop.
     &["xvfb"],
     &["xauth"],
