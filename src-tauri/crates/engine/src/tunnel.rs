@@ -5,9 +5,9 @@
 //!      (blocking)       (in-band or SOCKS5)       (a folder here)
 //! ```
 //!
-//! As a guest: opens streams for `xmpp::ACCOUNT/REPOSITORY` URLs of this process, and of git's remote helper. As a host: lets the streams of paired
-//! devices in and serves the folders that are shared with them, with the right that each has. Everybody else finds
-//! nobody here. What is said: the README of tributary-xmpp, "Git in the channel".
+//! As a guest: opens streams for `xmpp::ACCOUNT/REPOSITORY` URLs of this process, and of git's remote helper. As a host: lets
+//! the streams of paired devices in and serves the folders that are shared with them, with the right that each has.
+//! Everybody else finds nobody here. What is said: the README of tributary-xmpp, "Git in the channel".
 
 pub(crate) mod address;
 mod bridge;
@@ -18,106 +18,39 @@ mod files;
 mod guest;
 mod host;
 mod notice;
+mod opening;
+mod patience;
 mod request;
 mod ways;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tributary_formats::uuid::RepoUuid;
-use tributary_repo::serve;
-use tributary_repo::transport::{self, Asked, Service, Stream};
+use tributary_repo::transport::{self, Asked, Service};
 use tributary_xmpp::account::{DeviceTag, FullJid};
 use tributary_xmpp::device::{DeviceId, DeviceKeys};
-use tributary_xmpp::ibb::{Bytestream, Bytestreams, OpenError};
+use tributary_xmpp::ibb::Bytestreams;
 use tributary_xmpp::session::Timeouts;
 use tributary_xmpp::socks5::Socks5;
 use tributary_xmpp::upload::Uploads;
 
 use self::address::Address;
-use self::carried::{Carried, Way};
+use self::carried::Way;
 use self::files::Depot;
-use self::guest::Guest;
-use self::request::Request;
-use self::ways::{Next, Tried, Ways};
-use crate::state::peers::{Contact, Peer, Peers, Share};
+use self::ways::Ways;
+use crate::state::peers::{Peer, Peers, Share};
 
 pub(crate) use self::door::{Door, Pushed};
 pub(crate) use self::notice::{NoticeCall, NoticeError, Said};
+pub(crate) use self::patience::Patience;
 
 /// The scheme of the URLs.
 pub(crate) const SCHEME: &str = "xmpp";
-
-/// How often, and how many times, a computer that is busy is asked again: a small push takes less.
-const BUSY_PAUSE: Duration = Duration::from_millis(250);
-const BUSY_TRIES: u32 = 60;
-
-/// How long what may take; tests shorten them.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
-    /// Until the other side has proved who it is, and until it was asked for something.
-    pub(crate) handshake: Duration,
-    /// While nothing goes in either direction. Git says something every few seconds when it is at work.
-    pub(crate) silence: Duration,
-    /// What a push may cost.
-    pub(crate) limits: serve::Limits,
-    /// The only way that is tried to open streams, when not all are.
-    pub(crate) only: Option<Way>,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            handshake: Duration::from_secs(30),
-            silence: Duration::from_secs(120),
-            limits: serve::Limits::default(),
-            only: None,
-        }
-    }
-}
-
-/// Set to `in-band`, `files` or `relay`, all streams that are opened go that way: for tests of it.
-const STREAMS: &str = "TRIBUTARY_STREAMS";
-
-/// Seconds after which a stream that is stuck is given up, for tests that do not wait for minutes.
-const PATIENCE: &str = "TRIBUTARY_STREAM_PATIENCE";
-
-impl Patience {
-    /// As usual, or as short as the environment says.
-    pub(crate) fn from_environment() -> Self {
-        let seconds = std::env::var(PATIENCE).ok().and_then(|seconds| seconds.parse().ok());
-        let short = seconds.map(Duration::from_secs);
-        let usual = Self::default();
-        Self {
-            handshake: short.unwrap_or(usual.handshake),
-            silence: short.unwrap_or(usual.silence),
-            only: match std::env::var(STREAMS).as_deref() {
-                Ok("in-band") => Some(Way::InBand),
-                Ok("files") => Some(Way::File),
-                Ok("relay") => Some(Way::Proxy),
-                _ => None,
-            },
-            ..usual
-        }
-    }
-
-    /// The same for the streams that carry the tunnels.
-    pub(crate) fn timeouts(&self) -> Timeouts {
-        Timeouts {
-            reply: self.handshake,
-            stall: self.silence,
-            quiet: self.silence / 4,
-            ..Timeouts::default()
-        }
-    }
-}
 
 /// The tunnels of an engine. Clones are the same.
 #[derive(Clone)]
@@ -290,102 +223,6 @@ impl Tunnels {
         }
     }
 
-    /// Opens a stream to the repository that a URL names. The other side has agreed when this returns.
-    ///
-    /// # Errors
-    /// `PermissionDenied` with the sentence of whoever refused; other kinds when it may work later.
-    pub(crate) async fn open(&self, url: &str, asked: impl Into<Asked>) -> io::Result<Stream> {
-        let denied = |why: &str| io::Error::new(io::ErrorKind::PermissionDenied, why);
-        let away = |why: String| io::Error::new(io::ErrorKind::NotConnected, why);
-        let address = Address::parse(url)
-            .ok_or_else(|| denied("an address of a paired computer is xmpp::ACCOUNT/REPOSITORY"))?;
-        let line = self.now().line.clone();
-        let line = line.ok_or_else(|| away("no account is logged in".into()))?;
-        let (peer, share) = self
-            .find(&address)
-            .ok_or_else(|| denied("no paired computer of that account has that repository"))?;
-        let bound = line.bound.clone().ok_or_else(|| away("the account is not connected yet".into()))?;
-        let (client, _) =
-            self.client_of(&peer).ok_or_else(|| away(format!("{} is not online", peer.name)))?;
-        let files = self.files_with(&client);
-        let guest = Guest { own: &line.keys, bound, peer: &peer, patience: self.0.patience, files };
-        let request =
-            Request { asked: asked.into(), repository: address.repository, own: share.ours.clone() };
-        let (stream, carried, listed) = loop {
-            let opened = self.0.stop.run_until_cancelled(self.carry(&line, &client)).await;
-            let stream =
-                opened.unwrap_or(Err(OpenError::Offline)).map_err(|cause| away(cause.to_string()))?;
-            let (way, listed) = (stream.way, self.list(peer.id(), Some(share.ours.clone()), None));
-            match guest.ask(stream, request.clone(), listed.cut.clone()).await {
-                Ok((stream, carried)) => {
-                    self.went(&client, way);
-                    break (stream, carried, listed);
-                }
-                // A fast way on which nothing comes is none; the other one may be fine.
-                Err(cause) if way != Way::InBand && cause.kind() == io::ErrorKind::ConnectionAborted => {
-                    self.fast_way_tried(&client, Tried::Fails);
-                }
-                Err(cause) => return Err(cause),
-            }
-        };
-        if let Err(error) = self.0.peers.met(peer.id(), Contact::Reached) {
-            tracing::warn!(%error, "that a computer was reached is not kept");
-        }
-        tokio::spawn(async move {
-            carried.await;
-            drop(listed);
-        });
-        Ok(stream)
-    }
-
-    /// Opens a stream to a client, by the best way that is known.
-    async fn carry(&self, line: &Line, client: &FullJid) -> Result<Carried, OpenError> {
-        let next = match self.0.patience.only {
-            Some(Way::InBand | Way::File) => Next::InBand,
-            _ => self.now().ways.next(client, Instant::now()),
-        };
-        match next {
-            Next::Fast => match line.socks5.open(client).await {
-                Ok(stream) => return Ok(stream.into()),
-                Err(fault) => {
-                    tracing::info!(%fault, "a fast way to a paired computer did not open");
-                    self.fast_way_tried(client, fault.into());
-                }
-            },
-            Next::InBandAndTry => {
-                let (tunnels, socks5, client) = (self.clone(), line.socks5.clone(), client.clone());
-                tokio::spawn(async move {
-                    // What it opens is dropped at once: the other side sees somebody who changed his mind.
-                    let tried = tunnels.0.stop.run_until_cancelled(socks5.open(&client)).await;
-                    let Some(tried) = tried else { return };
-                    tracing::debug!(tried = ?tried.as_ref().map(drop), "a fast way to a paired computer was tried");
-                    tunnels.fast_way_tried(&client, tried.map_or_else(Tried::from, |_| Tried::Works));
-                });
-            }
-            Next::InBand => {}
-        }
-        open_in_band(&line.streams, client).await.map(Carried::from)
-    }
-
-    /// A fast way to a client was tried.
-    fn fast_way_tried(&self, client: &FullJid, came_of_it: Tried) {
-        self.now().ways.tried(client, came_of_it, Instant::now());
-        self.0.tried.send_modify(|number| *number += 1);
-    }
-
-    /// A stream to or from a client went this way.
-    fn went(&self, client: &FullJid, way: Way) {
-        if self.now().ways.went(client, way) {
-            self.presence_changed();
-        }
-    }
-
-    /// The way of the last stream with a device, while it is online.
-    pub(crate) fn way_to(&self, peer: &Peer) -> Option<Way> {
-        let (client, _) = self.client_of(peer)?;
-        self.now().ways.last(&client)
-    }
-
     /// The device and the share that an address means.
     fn find(&self, address: &Address) -> Option<(Peer, Share)> {
         let of_account = |peer: &Peer| peer.address.to_bare() == address.account;
@@ -437,18 +274,6 @@ impl Tunnels {
         // Every change of it is whole, so a panic elsewhere does not spoil it.
         self.0.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Opens a stream; waits for a while when the other side has its hands full, as when several folders sync at once. It
-/// gives no sign when it has room again, so it is asked now and then.
-async fn open_in_band(streams: &Bytestreams, client: &FullJid) -> Result<Bytestream, OpenError> {
-    for _ in 0..BUSY_TRIES {
-        match streams.open(client).await {
-            Err(OpenError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
-            opened => return opened,
-        }
-    }
-    streams.open(client).await
 }
 
 impl Drop for Listed {

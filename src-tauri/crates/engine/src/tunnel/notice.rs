@@ -13,10 +13,11 @@ use tributary_xmpp::device::DeviceId;
 use tributary_xmpp::ibb::OpenError;
 use tributary_xmpp::notice::MAX_NOTICE;
 
+use super::Tunnels;
 use super::door::Door;
 use super::host::refuse;
+use super::opening::open_in_band;
 use super::request::Call;
-use super::{Tunnels, open_in_band};
 use crate::state::peers::{Contact, Peer};
 
 /// The answer: it was taken in.

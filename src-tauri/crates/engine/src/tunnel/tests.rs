@@ -1,25 +1,30 @@
 mod files;
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, ReadHalf, WriteHalf, duplex};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tributary_repo::cancel::{Cancel, no_meter};
 use tributary_repo::push::{RefOutcome, push_synced};
 use tributary_repo::remote::{GitRemote, RemoteError};
+use tributary_repo::transport::Stream;
 use tributary_repo::{Repository, fetch};
 use tributary_testkit::Repo;
 use tributary_xmpp::channel::{self, Binding, Carrier, Frame, Party};
 use tributary_xmpp::pairing::Right;
 
+use super::carried::Carried;
 use super::door::Inside;
+use super::guest::Guest;
 use super::host::receive;
 use super::request::Request;
 use super::*;
+use crate::state::peers::Contact;
 use crate::state::repositories::Repositories;
 
 /// Alice's device has a folder, Bob's is paired with it.
