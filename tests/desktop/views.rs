@@ -26,6 +26,7 @@ impl Window {
                 self.is_at(view);
                 assert_eq!(self.sticking_out(), Vec::<String>::new(), "{view} fits into {width} pixels");
                 assert_eq!(self.hard_to_read(), Vec::<String>::new(), "{view} can be read");
+                assert_eq!(self.broken_headings(), Vec::<String>::new(), "{view} has whole words");
                 let size = if width == NARROW { "-narrow" } else { "" };
                 self.photograph(&format!("{look}{size}-{}", view.to_lowercase().replace(" & ", "-")));
             }
@@ -69,6 +70,19 @@ impl Window {
             "const boxes = document.querySelectorAll('html, main, nav, .page, dialog, .card');
              return [...boxes].filter((box) => box.scrollWidth > box.clientWidth + 1)
                  .map((box) => `${box.tagName} ${box.className} ${box.scrollWidth - box.clientWidth}`)",
+        )
+    }
+
+    /// The headings of which a word does not fit into its line: what squeezes them should go below.
+    #[track_caller]
+    fn broken_headings(&self) -> Vec<String> {
+        self.list(
+            "return [...document.querySelectorAll('h1')].filter((heading) => {
+                 const text = document.createRange();
+                 text.selectNodeContents(heading);
+                 const lines = new Set([...text.getClientRects()].map((line) => Math.round(line.bottom)));
+                 return lines.size > heading.innerText.trim().split(/\\s+/).length;
+             }).map((heading) => heading.innerText)",
         )
     }
 

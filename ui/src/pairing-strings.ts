@@ -112,7 +112,6 @@ export const pairing = {
       `${name} no longer gets changes of ${folders}, and hears nothing more from this computer. What it has stays there. Places that both of you use have to be closed there.`,
     removeNothing: (name: string) => `${name} hears nothing more from this computer.`,
     removeGo: "Remove",
-    since: (when: string) => `since ${when}`,
     inviting: (folder: string) => `Invitation to ${folder}`,
     joining: (folder: string) => (folder ? `Joining ${folder}` : "Joining a folder"),
   },
@@ -122,5 +121,6 @@ export const pairing = {
   hints: {
     peerAsks: "Accept lets it in, Decline does not.",
     pairingFailed: "Share… under Folders makes a new invitation.",
+    peerLeft: "What is here stays. If it was not meant so, ask there for a new invitation.",
   } as Partial<Record<ProblemCode, string>>,
 };
