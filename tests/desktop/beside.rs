@@ -12,7 +12,7 @@ use tributary_testkit::{Desktop, DesktopPart, Node, WindowServer, eventually, ne
 
 use crate::pairing_steps::{self as steps, Side};
 use crate::shell::{Computer, LIMIT, Point, login};
-use crate::web_driver::{Session, Window};
+use crate::web_driver::{ENTER, Session, Window};
 
 const ANN: (&str, &str) = ("ann", "correct-horse-14");
 const BEN: (&str, &str) = ("ben", "battery-staple-14");
@@ -146,7 +146,7 @@ fn a_second_computer_of_ones_own_is_seen_from_both() {
 }
 
 #[test]
-fn a_friend_is_seen_from_both() {
+fn a_friend_and_that_he_goes_is_seen_from_both() {
     if !can_run() {
         return;
     }
@@ -167,4 +167,21 @@ fn a_friend_is_seen_from_both() {
     here.shows("dialog", "desktop joined Papers");
     there.shows("main", "laptop");
     there.photograph("beside-friend");
+
+    // She takes it back. He is told where he is, and has nothing to do but to read it.
+    here.tab_to("Done");
+    here.press(&ENTER.to_string());
+    here.press_with_control('3');
+    here.shows("main article", "Friend: ben@beside.example");
+    here.tab_to("Remove…");
+    here.press(&ENTER.to_string());
+    here.shows("dialog", "no longer gets changes of Papers");
+    here.tab_to("Remove");
+    here.press(&ENTER.to_string());
+    there.press_with_control('5');
+    there.shows("main", "laptop (ann@beside.example) does not share Papers with this computer any more.");
+    there.look_at("left");
+    there.tab_to("Dismiss");
+    there.press(&ENTER.to_string());
+    there.shows("main", "No problems");
 }

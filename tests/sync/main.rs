@@ -10,6 +10,7 @@ mod at_rest;
 mod by_hand;
 mod changes;
 mod company;
+mod conflicts;
 mod kills;
 mod milestone;
 mod mixed_company;

@@ -10,6 +10,7 @@ import type { LoginForm } from "./generated/LoginForm";
 import type { LoginReport } from "./generated/LoginReport";
 import type { Offer } from "./generated/Offer";
 import type { PauseLength } from "./generated/PauseLength";
+import type { ProblemCode } from "./generated/ProblemCode";
 import type { RemoteRow } from "./generated/RemoteRow";
 import type { Reply } from "./generated/Reply";
 import type { Settings } from "./generated/Settings";
@@ -95,6 +96,10 @@ export class Api {
   }
   unpair(peer: string) {
     return this.done({ type: "unpair", peer });
+  }
+  /** A problem with nothing to do about it was read. */
+  dismiss(code: ProblemCode, subject: string) {
+    return this.done({ type: "dismiss", code, subject });
   }
   setSettings(settings: Settings) {
     return this.done({ type: "setSettings", settings });

@@ -59,6 +59,7 @@ const actions: Record<ProblemAction, string> = {
   tryAgain: "Try again",
   openFolder: "Open folder",
   confirmPlace: "Use this place",
+  dismiss: "Dismiss",
 };
 
 export const t = {
@@ -285,6 +286,7 @@ export const t = {
     inFolder: (name: string) => `in ${name}`,
     heals: "Heals by itself",
     needsYou: "Needs you",
+    forYouToKnow: "For you to know",
   },
 
   held: {

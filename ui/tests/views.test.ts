@@ -144,6 +144,19 @@ describe("problems", () => {
     await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText("Password")));
   });
 
+  it("tells what is only to be known, and forgets it when it was read", async () => {
+    const { backend, user } = await open("told");
+    await go(user, /Problems/);
+    const kept = within(main()).getByText(/was changed on two computers at once/).closest("article") as HTMLElement;
+    expect(within(kept).getByRole("img", { name: "For you to know" })).toBeTruthy();
+    expect(within(kept).getByRole("button", { name: "Open folder" })).toBeTruthy();
+    const left = within(main()).getByText(/does not share Sync with this computer any more/).closest("article") as HTMLElement;
+    expect(left.textContent).toContain("ask there for a new invitation");
+    await user.click(within(left).getByRole("button", { name: "Dismiss" }));
+    expect(backend.asked).toContainEqual({ type: "dismiss", code: "peerLeft", subject: "/home/ann/Sync" });
+    await waitFor(() => expect(within(main()).queryByText(/does not share Sync/)).toBeNull());
+  });
+
   it("says so when there is none", async () => {
     const { user } = await open("upToDate");
     await go(user, /Problems/);

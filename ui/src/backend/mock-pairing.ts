@@ -55,6 +55,17 @@ export function paired(snapshot: Snapshot): void {
   ];
 }
 
+/** Adds what a person only has to know: somebody left, and a conflict. */
+export function told(snapshot: Snapshot): void {
+  const [sync, trip] = snapshot.folders as [FolderStatus, FolderStatus];
+  snapshot.problems = [
+    { code: "peerLeft", sentence: "Dan’s laptop (dan@example.org) does not share Sync with this computer any more.", hint: "What is here stays. If it was not meant so, ask there for a new invitation.", since: at(-2 * HOUR), needsYou: false, subject: sync.path, action: "dismiss" },
+  ];
+  trip.problems = [
+    { code: "conflictKept", sentence: "Day 1/report.odt was changed on two computers at once. The versions are kept as Day 1/report.variant-16e4.odt and Day 1/report.variant-5d43.odt.", hint: "Nothing is lost. Delete the version that you do not want, or give it a name of its own.", since: at(-3 * HOUR), needsYou: false, subject: "conflicts", action: "openFolder" },
+  ];
+}
+
 /** What the made-up inviter offers. */
 export const offer: Offer = {
   id: "feedface",

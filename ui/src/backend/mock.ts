@@ -10,9 +10,9 @@ import type { NumberedEvent } from "../generated/NumberedEvent";
 import type { Reply } from "../generated/Reply";
 import type { Snapshot } from "../generated/Snapshot";
 import type { Backend, ViewName } from ".";
-import { answerPairing, paired } from "./mock-pairing";
+import { answerPairing, paired, told } from "./mock-pairing";
 
-export type Scene = "upToDate" | "waiting" | "working" | "paused" | "needsYou" | "paired" | "firstRun";
+export type Scene = "upToDate" | "waiting" | "working" | "paused" | "needsYou" | "paired" | "told" | "firstRun";
 
 const MINUTE = 60_000;
 const before = (ms: number) => new Date(Date.now() - ms).toISOString();
@@ -94,6 +94,9 @@ export function scene(name: Scene): Snapshot {
       return base;
     case "paired":
       paired(base);
+      return base;
+    case "told":
+      told(base);
       return base;
     case "working":
       Object.assign(b, { state: "working", sentence: "Sending 3 of 812 files", pending: 3, arriving: 1 });
@@ -263,6 +266,9 @@ function answer(backend: MockBackend, command: Command): Reply {
     case "logout":
       snapshot.account = null;
       return done("Logged out.");
+    case "dismiss":
+      snapshot.problems = snapshot.problems.filter((known) => known.code !== command.code || known.subject !== command.subject);
+      return done("It is shown no more.");
     case "setSettings":
       snapshot.settings = command.settings;
       return done("Saved.");

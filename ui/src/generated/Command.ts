@@ -2,6 +2,7 @@
 import type { HeldAnswer } from "./HeldAnswer";
 import type { LoginForm } from "./LoginForm";
 import type { PauseLength } from "./PauseLength";
+import type { ProblemCode } from "./ProblemCode";
 import type { Settings } from "./Settings";
 
 /**
@@ -190,7 +191,15 @@ folder: string | null, } | { "type": "unpair",
 /**
  * Its fingerprint, or what it is called.
  */
-peer: string, } | { "type": "setSettings", 
+peer: string, } | { "type": "dismiss", 
+/**
+ * Its kind.
+ */
+code: ProblemCode, 
+/**
+ * What it is about.
+ */
+subject: string, } | { "type": "setSettings", 
 /**
  * All of them.
  */

@@ -3,4 +3,4 @@
 /**
  * What a window can offer to do about a problem.
  */
-export type ProblemAction = "enterPassword" | "reviewCertificate" | "answerDeletions" | "tryAgain" | "openFolder" | "confirmPlace";
+export type ProblemAction = "enterPassword" | "reviewCertificate" | "answerDeletions" | "tryAgain" | "openFolder" | "confirmPlace" | "dismiss";

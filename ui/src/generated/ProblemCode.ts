@@ -3,4 +3,4 @@
 /**
  * The kinds of problem.
  */
-export type ProblemCode = "passwordRefused" | "certificateRefused" | "serverUnreachable" | "serverLacks" | "keyringUnavailable" | "diskFull" | "unreadable" | "readOnly" | "folderGone" | "unsupportedRepository" | "adjustedBranch" | "forgottenHistory" | "otherAssistant" | "corruptContent" | "corruptRepository" | "watchLimit" | "placeUnreachable" | "placeRefused" | "placeChanged" | "placeFull" | "placeUnverified" | "deletionsHeld" | "notSynced" | "unreadableRule" | "peerAsks" | "pairingFailed" | "peerLeft" | "internal";
+export type ProblemCode = "passwordRefused" | "certificateRefused" | "serverUnreachable" | "serverLacks" | "keyringUnavailable" | "diskFull" | "unreadable" | "readOnly" | "folderGone" | "unsupportedRepository" | "adjustedBranch" | "forgottenHistory" | "otherAssistant" | "corruptContent" | "corruptRepository" | "watchLimit" | "placeUnreachable" | "placeRefused" | "placeChanged" | "placeFull" | "placeUnverified" | "deletionsHeld" | "notSynced" | "unreadableRule" | "conflictKept" | "peerAsks" | "pairingFailed" | "peerLeft" | "internal";

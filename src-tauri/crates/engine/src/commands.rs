@@ -73,6 +73,13 @@ pub(crate) async fn run(engine: &Arc<Engine>, command: Command) -> Result<Reply,
         }
         Command::Pause { folder, length } => pause::pause(engine, optional(folder)?.as_deref(), length),
         Command::Resume { folder } => pause::resume(engine, optional(folder)?.as_deref()),
+        Command::Dismiss { code, subject } => {
+            if engine.board.dismiss(code, &subject) {
+                return done("It is shown no more.");
+            }
+            let sentence = "There is no such problem, or none that goes by being read.";
+            Err(fault(None, sentence, "See `trib status` for those that are there."))
+        }
         Command::SetSettings { settings } => {
             engine.configure(|config| config.settings = settings.clone()).map_err(not_kept)?;
             engine.board.set_settings(settings);

@@ -5,6 +5,7 @@ pub mod board;
 pub mod boot;
 pub mod changes;
 pub(crate) mod commit_first;
+pub(crate) mod conflicts;
 pub mod deletions;
 pub mod desk;
 pub(crate) mod device_keys;

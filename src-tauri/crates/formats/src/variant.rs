@@ -26,6 +26,31 @@ pub fn variant_path_of_blob(path: &TreePath, blob_hex: &str) -> TreePath {
     variant(path, blob_hex.as_bytes(), blob_hex.as_bytes())
 }
 
+/// The path that this one is a version of, when its name is one that [`variant_path`] gives; of a version of a version, the
+/// first. Of a path that was cut for its length, what is left.
+pub fn original_of(path: &[u8]) -> Option<TreePath> {
+    let name = path.rsplit(|&byte| byte == b'/').next()?;
+    let marked = |at: &usize| name[*at..].starts_with(MARKER);
+    let first = (0..name.len()).find(marked)?;
+    // Every version has four digits somewhere: where it was one of the path itself.
+    if !(first..name.len()).filter(marked).any(|at| is_short_id(&name[at + MARKER.len()..])) {
+        return None;
+    }
+    let rest = &name[first + MARKER.len()..];
+    let dot = rest.iter().rposition(|&byte| byte == b'.').unwrap_or(rest.len());
+    // What has no extension has the first mark in its place, once it is a version of a version.
+    let extension = if rest[dot..].starts_with(MARKER) { &[] } else { &rest[dot..] };
+    TreePath::new([&path[..path.len() - name.len()], &name[..first], extension].concat()).ok()
+}
+
+/// Whether four hex digits and nothing else come before the extension, or the end.
+fn is_short_id(text: &[u8]) -> bool {
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.split_at_checked(4).is_some_and(|(digits, rest)| {
+        digits.iter().all(is_digit) && (rest.is_empty() || rest.starts_with(b"."))
+    })
+}
+
 fn variant(path: &TreePath, identity: &[u8], whole: &[u8]) -> TreePath {
     let digest = hex::encode(Md5::digest(identity)).into_bytes();
     let is_variant = path.as_bytes().windows(MARKER.len()).any(|part| part == MARKER);
@@ -69,6 +94,30 @@ mod tests {
 
     fn named(path: &str, key_text: &str) -> String {
         variant_path(&TreePath::new(path).unwrap(), &key(key_text)).to_string()
+    }
+
+    fn original(path: &str) -> Option<String> {
+        original_of(path.as_bytes()).map(|path| path.to_string())
+    }
+
+    #[test]
+    fn a_version_tells_what_it_is_one_of() {
+        for path in ["f.txt", "docs.d/f", "docs/a.tar.gz", ".hidden", "f.", "odd\\n.txt"] {
+            assert_eq!(original(&named(path, ONE)).as_deref(), Some(path));
+            let again = named(&named(path, ONE), TWO);
+            assert_eq!(original(&again).as_deref(), Some(path), "a version of a version: {again}");
+        }
+        for path in [
+            "f.txt",
+            "f.variant-.txt",
+            "f.variant-12.txt",
+            "f.variant-12345.txt",
+            "f.variant-WXYZ.txt",
+            ".variant-5d43",
+        ] {
+            assert_eq!(original(path), None, "{path} is nobody's version");
+        }
+        assert_eq!(original("a.variant-5d43/f.txt"), None, "a folder's name says nothing of what is in it");
     }
 
     #[test]

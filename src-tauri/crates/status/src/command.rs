@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyringChoice, Settings};
+use crate::{KeyringChoice, ProblemCode, Settings};
 
 /// A wish. Folders and files are absolute paths.
 ///
@@ -177,6 +177,13 @@ pub enum Command {
     Unpair {
         /// Its fingerprint, or what it is called.
         peer: String,
+    },
+    /// A problem with nothing to do about it was read; it is shown no more.
+    Dismiss {
+        /// Its kind.
+        code: ProblemCode,
+        /// What it is about.
+        subject: String,
     },
     /// Change the settings.
     SetSettings {

@@ -78,6 +78,8 @@ pub enum ProblemCode {
     NotSynced,
     /// An expression that says what goes where cannot be read.
     UnreadableRule,
+    /// Versions of files that were changed on two computers at once stand beside each other.
+    ConflictKept,
     /// Somebody who was invited asks to be let in.
     PeerAsks,
     /// A pairing failed, or somebody tried a wrong code.
@@ -105,4 +107,6 @@ pub enum ProblemAction {
     OpenFolder,
     /// Confirm a place that somebody else set up.
     ConfirmPlace,
+    /// Say that it was read: there is nothing to do.
+    Dismiss,
 }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 use tokio::sync::broadcast;
 use tributary_status::{
     Account, AccountState, Event, FolderState, FolderStatus, NumberedEvent, PairingStatus, PeerStatus,
-    Problem, ProblemCode, Settings, Snapshot,
+    Problem, ProblemAction, ProblemCode, Settings, Snapshot,
 };
 
 /// Events that a listener may lag behind before it has to ask for the snapshot.
@@ -188,14 +188,24 @@ impl Board {
         self.clear_where(|known| known.code == code && known.subject == subject);
     }
 
-    fn clear_where(&self, is_gone: impl Fn(&Problem) -> bool) {
+    /// Clears a problem that a person has read and can do nothing about. Whether there was one: others stay until they
+    /// are solved.
+    pub fn dismiss(&self, code: ProblemCode, subject: &str) -> bool {
+        self.clear_where(|known| {
+            known.action == Some(ProblemAction::Dismiss) && known.code == code && known.subject == subject
+        })
+    }
+
+    fn clear_where(&self, is_gone: impl Fn(&Problem) -> bool) -> bool {
         let mut inner = self.lock();
-        let (gone, kept) = std::mem::take(&mut inner.problems).into_iter().partition(is_gone);
+        let (gone, kept): (Vec<_>, _) = std::mem::take(&mut inner.problems).into_iter().partition(is_gone);
         inner.problems = kept;
-        for problem in Vec::<Problem>::into_iter(gone) {
+        let found = !gone.is_empty();
+        for problem in gone {
             self.send(&mut inner, Event::ProblemCleared { folder: None, problem });
         }
         self.send_state(&mut inner);
+        found
     }
 
     fn send(&self, inner: &mut Inner, event: Event) {
@@ -283,6 +293,20 @@ mod tests {
             needs_you,
             subject: "x".into(),
         }
+    }
+
+    #[test]
+    fn what_is_only_to_be_known_goes_by_being_read_and_nothing_else_does() {
+        let board = Board::new(Settings::default());
+        board.raise(problem(ProblemCode::KeyringUnavailable, true));
+        board
+            .raise(Problem { action: Some(ProblemAction::Dismiss), ..problem(ProblemCode::PeerLeft, false) });
+        assert!(!board.dismiss(ProblemCode::KeyringUnavailable, "x"), "that stays until it is solved");
+        assert!(!board.dismiss(ProblemCode::PeerLeft, "y"), "that is about something else");
+        assert!(board.dismiss(ProblemCode::PeerLeft, "x"));
+        assert!(!board.dismiss(ProblemCode::PeerLeft, "x"), "it is gone");
+        let left: Vec<_> = board.snapshot().problems.iter().map(|problem| problem.code).collect();
+        assert_eq!(left, [ProblemCode::KeyringUnavailable]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tributary_repo::memory;
 use tributary_status::{Problem, ProblemCode};
 
 use super::{Conductor, INDEX_PAUSE, Mind};
+use crate::state::conflicts::Conflicts;
 use crate::state::desk::Desk;
 use crate::state::problems::problem;
 use crate::threads::committer::chain;
@@ -33,11 +34,15 @@ impl Conductor {
         let written = self.desk.with(|desk| {
             // Git's index is that of another branch then, and the folder is being stopped.
             desk.fit().ok()?;
-            Some(desk.write_index().map(|()| desk.index.settles_at()))
+            Some(desk.write_index().map(|()| {
+                let paths = desk.index.iter().map(|(path, _)| path);
+                (desk.index.settles_at(), Conflicts::among(paths, |path| desk.index.get(path).is_some()))
+            }))
         });
         let Some(written) = written.await else { return true };
         match written {
-            Ok(settles_at) => {
+            Ok((settles_at, conflicts)) => {
+                Self::tell_of_conflicts(mind, &conflicts);
                 for code in [ProblemCode::Internal, ProblemCode::DiskFull] {
                     mind.problems.clear(code, "index");
                 }
@@ -69,6 +74,17 @@ impl Conductor {
             }
         }
         false
+    }
+
+    /// Says which versions stand beside each other; what was said already stays as it is, with its time.
+    fn tell_of_conflicts(mind: &mut Mind, conflicts: &Conflicts) {
+        let said = mind.problems.list().iter().find(|known| known.code == ProblemCode::ConflictKept);
+        let new = conflicts.problem();
+        if said.map(|known| &known.sentence) == new.as_ref().map(|new| &new.sentence) {
+            return;
+        }
+        mind.problems.replace(ProblemCode::ConflictKept, new.into_iter().collect());
+        mind.status_due.get_or_insert_with(Instant::now);
     }
 }
 

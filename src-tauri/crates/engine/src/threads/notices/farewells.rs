@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tributary_status::{Problem, ProblemCode};
+use tributary_status::{Problem, ProblemAction, ProblemCode};
 use tributary_xmpp::device::DeviceId;
 
 use crate::state::board::Board;
@@ -102,6 +102,8 @@ fn left(from: &Peer, share: &Share, board: &Board) -> Option<Problem> {
         from.name,
         from.address.to_bare().as_str()
     );
-    let hint = "What is here stays. A new invitation from there brings its changes again.";
-    Some(problem(ProblemCode::PeerLeft, &folder, sentence, hint))
+    let hint = "What is here stays. If it was not meant so, ask there for a new invitation.";
+    let mut left = problem(ProblemCode::PeerLeft, &folder, sentence, hint);
+    left.action = Some(ProblemAction::Dismiss);
+    Some(left)
 }
