@@ -178,6 +178,8 @@ fn a_friend_and_that_he_goes_is_seen_from_both() {
     here.shows("dialog", "no longer gets changes of Papers");
     here.tab_to("Remove");
     here.press(&ENTER.to_string());
+    let gone = "return String(!document.querySelector('dialog') && !document.querySelector('main').innerText.includes('Friend:'))";
+    eventually(LIMIT, "his card is gone", || (here.script(gone) == "true").then_some(()));
     there.press_with_control('5');
     there.shows("main", "laptop (ann@beside.example) does not share Papers with this computer any more.");
     there.look_at("left");

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
-use tributary_testkit::within;
+use tributary_testkit::{eventually, within};
 
 pub use self::session::Session;
 use crate::shell::{Computer, LIMIT, shot};
@@ -104,6 +104,11 @@ impl Window {
     #[track_caller]
     fn keyboard(&self, strokes: Vec<Value>) {
         self.count_step();
+        if self.is_framed() {
+            // A page has one keyboard. Who used the neighbour last has it, or what got the focus back there.
+            let focus = "window.focus(); return String(document.hasFocus())";
+            eventually(LIMIT, "the keyboard is here", || (self.script(focus) == "true").then_some(()));
+        }
         let actions = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": strokes }] });
         self.in_session("actions", &actions);
     }

@@ -48,7 +48,7 @@ impl Session {
         self.request("POST", &format!("/session/{}/{command}", self.name), Some(body))
     }
 
-    /// Goes to a frame of the page, which has the keyboard from then on, or to the page itself.
+    /// Goes to a frame of the page, or to the page itself.
     #[track_caller]
     pub fn turn_to(&self, frame: Option<u16>) {
         if self.frame.replace(frame) == frame {
@@ -58,7 +58,6 @@ impl Session {
         self.tell("frame", &json!({ "id": null }));
         if frame.is_some() {
             self.tell("frame", &json!({ "id": frame }));
-            self.tell("execute/sync", &json!({ "script": "window.focus()", "args": [] }));
         }
     }
 
