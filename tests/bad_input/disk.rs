@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use tributary_testkit::{Sandbox, eventually, need, run};
+use tributary_testkit::{Sandbox, eventually, need, run, within};
 
 use crate::member::{LIMIT, Member, bare, text};
 
@@ -135,4 +136,55 @@ fn a_full_disk_is_one_problem_whoever_notices_it() {
     disk.again("size=64m");
     a.wait().no_problem("diskFull");
     assert!(a.git(&["ls-files"]).contains("large"), "with room it is taken in");
+}
+
+#[test]
+fn while_the_disk_has_no_room_nothing_is_tried_in_vain() {
+    rests_while_full("size=40m,nr_inodes=100k", "size=400m,nr_inodes=100k");
+}
+
+#[test]
+fn while_the_disk_takes_no_more_files_nothing_is_tried_in_vain() {
+    rests_while_full("size=400m,nr_inodes=3500", "size=400m,nr_inodes=100k");
+}
+
+/// A copy of many files fills the disk of a whole computer. It rests until there is room, and then goes on by itself.
+#[track_caller]
+fn rests_while_full(full: &str, room: &str) {
+    const FILES: usize = 1_200;
+    let sandbox = Sandbox::new();
+    let (hub, store) = (bare(&sandbox, "hub.git"), sandbox.dir("store"));
+    let Some(disk) = Mounted::new(&sandbox.dir("a"), &["-t", "tmpfs", "-o", full, "tmpfs"]) else { return };
+    let a = Member::start(&sandbox, "a");
+    a.add().remote("hub", &[text(&hub)]).store(&store).write("before", "b").wait();
+    let mut written = 0;
+    for n in 0..FILES {
+        let mut content = vec![7; 32 << 10];
+        content[..8].copy_from_slice(&n.to_le_bytes());
+        let file = a.dir.join(format!("{n:04}"));
+        written += usize::from(std::fs::write(&file, content).is_ok());
+    }
+    a.one_problem("diskFull");
+
+    // What had room still is on its way to the places.
+    let calm = within(LIMIT, || {
+        let (since, used) = (Instant::now(), a.node.cpu_time());
+        std::thread::sleep(Duration::from_secs(10));
+        let used = a.node.cpu_time() - used;
+        eprintln!("{used:?} of CPU time in {:?} with {written} files", since.elapsed());
+        (used < Duration::from_secs(1)).then_some(())
+    });
+    assert!(calm.is_some(), "it does not rest: {:#}", a.status());
+    a.one_problem("diskFull");
+
+    let made = Instant::now();
+    disk.again(room);
+    a.no_problem("diskFull");
+    eprintln!("it goes on {:?} after there was room", made.elapsed());
+    a.wait();
+    assert_eq!(a.status()["problems"].as_array().map(Vec::len), Some(0), "{:#}", a.status());
+    // Beside the files that were written, also in part, there is `.git`.
+    let there = std::fs::read_dir(&a.dir).expect("the folder can be read").count() - 1;
+    let known = a.git(&["ls-tree", "--name-only", "HEAD"]).lines().count();
+    assert_eq!(known, there, "all is committed");
 }

@@ -70,6 +70,8 @@ pub(crate) enum Fact {
     },
     /// The scan that was asked for with this number is done, and its changes are with the committer.
     Scanned(u64),
+    /// The disk was full, and may have room again.
+    Room,
     /// Somebody wants something.
     Ask(Ask),
 }

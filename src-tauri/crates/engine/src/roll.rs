@@ -27,6 +27,7 @@ use crate::state::commit_first::CommitFirst;
 use crate::state::desk::{Desk, DeskError, DeskHandle};
 use crate::state::places::{Places, PlacesError};
 use crate::state::repositories::Repositories;
+use crate::state::room::Room;
 use crate::threads::applier::{self, Applier};
 use crate::threads::committer::{self, Committer};
 use crate::threads::conductor::{self, Conductor};
@@ -39,6 +40,7 @@ use crate::threads::peer_places::{self, PeerPlaces};
 use crate::threads::place_watcher::{self, PlaceWatcher};
 use crate::threads::pusher::Pusher;
 use crate::threads::recorder::Recorder;
+use crate::threads::room_watcher::{self, RoomWatcher};
 use crate::threads::sentry::{self, Sentry};
 use crate::threads::transferrer::Transferrer;
 use crate::threads::watcher::{self, Watcher};
@@ -89,6 +91,7 @@ pub(crate) async fn start_folder(
     let repositories = Repositories::new(path.clone());
     let changes = Arc::new(Changes::default());
     let apply = Arc::new(Arrivals::default());
+    let room = Arc::new(Room::default());
     let cancel = Cancel::new();
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
@@ -137,6 +140,7 @@ pub(crate) async fn start_folder(
         places: places.clone(),
         changes: changes.clone(),
         apply: apply.clone(),
+        room: room.clone(),
         scans,
         facts: facts.clone(),
         inbox,
@@ -169,6 +173,7 @@ pub(crate) async fn start_folder(
         places: places.clone(),
         facts: facts.clone(),
         apply: apply.clone(),
+        room: room.clone(),
         paused: is_paused.clone(),
         answers: answered,
         description,
@@ -178,6 +183,8 @@ pub(crate) async fn start_folder(
     spawn.thread("merger", merger::run(merger, stop.clone()));
     let sentry = Sentry { git_dir: git_dir.clone(), desk: desk.clone(), folder: stop.clone() };
     spawn.thread("sentry", sentry::run(sentry, stop.clone()));
+    let room_watcher = RoomWatcher { git_dir: git_dir.clone(), room, facts: facts.clone() };
+    spawn.thread("room watcher", room_watcher::run(room_watcher, stop.clone()));
     let keeper =
         Housekeeper { git_dir, places: places.clone(), changes: changes.clone(), cancel: cancel.clone() };
     spawn.thread("housekeeper", housekeeper::run(keeper, stop.clone()));

@@ -20,4 +20,5 @@ pub mod places;
 pub mod problems;
 pub(crate) mod remote_uuid;
 pub mod repositories;
+pub(crate) mod room;
 pub mod wishes;

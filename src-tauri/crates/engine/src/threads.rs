@@ -15,6 +15,7 @@ pub(crate) mod peer_places;
 pub(crate) mod place_watcher;
 pub(crate) mod pusher;
 pub(crate) mod recorder;
+pub(crate) mod room_watcher;
 pub(crate) mod scan;
 pub(crate) mod sentry;
 pub(crate) mod transferrer;

@@ -134,6 +134,22 @@ impl Node {
         self.daemon.as_ref().map(Process::pid)
     }
 
+    /// CPU time that the daemon has used, its own and that of the children it waited for.
+    ///
+    /// # Panics
+    ///
+    /// When no daemon runs.
+    #[track_caller]
+    pub fn cpu_time(&self) -> Duration {
+        let pid = self.pid().expect("a daemon runs");
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process that runs has a stat");
+        // The name in parentheses may hold anything; user and system time are the 14th and 15th field, those of
+        // children the 16th and 17th. Source: proc(5).
+        let (_, fields) = stat.rsplit_once(") ").expect("the name ends with a parenthesis");
+        let ticks = fields.split(' ').skip(11).take(4).map(|field| field.parse::<u64>().expect("a number"));
+        Duration::from_secs_f64(ticks.sum::<u64>() as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+
     /// The log of all engines that have run for this node.
     pub fn log(&self) -> String {
         let log = fs::read(self.home.join("state/log"));

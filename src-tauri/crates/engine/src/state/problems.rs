@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, Unit, Zoned};
-use tributary_status::{Problem, ProblemCode};
+use tributary_status::{Problem, ProblemAction, ProblemCode};
 
 /// A problem that is there as of now and heals by itself.
 #[must_use]
@@ -17,6 +17,14 @@ pub fn problem(code: ProblemCode, subject: &str, sentence: String, hint: &str) -
         needs_you: false,
         subject: subject.into(),
     }
+}
+
+/// A full disk of this computer: a person has to make room, and the rest goes by itself.
+#[must_use]
+pub fn disk_full(subject: &str, sentence: String) -> Problem {
+    let hint = "Make room on the disk; it goes on by itself.";
+    let action = Some(ProblemAction::TryAgain);
+    Problem { needs_you: true, action, ..problem(ProblemCode::DiskFull, subject, sentence, hint) }
 }
 
 /// The present moment as text: RFC 3339 in UTC, whole seconds.

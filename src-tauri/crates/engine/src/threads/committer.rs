@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tributary_formats::tree_path::TreePath;
 use tributary_planner::{Input, Origin};
-use tributary_status::{HeldAnswer, ProblemAction, ProblemCode};
+use tributary_status::{HeldAnswer, ProblemCode};
 
 use self::record::{Deletions, RecordError, Recorded};
 use self::survey::{Identity, Moved};
@@ -33,8 +33,9 @@ use crate::state::deletions::{self, More, Storm};
 use crate::state::desk::{Desk, DeskError, DeskHandle};
 use crate::state::facts;
 use crate::state::places::Places;
-use crate::state::problems::problem;
+use crate::state::problems::{disk_full, problem};
 use crate::state::repositories::Repositories;
+use crate::state::room::{Rest, Room, is_full};
 
 /// A file that somebody still writes says so by an event when it is closed. Some never do (mapped memory, network file
 /// systems), so it is looked at again after this long as well.
@@ -59,6 +60,7 @@ pub(crate) struct Committer {
     pub(crate) facts: FactSender,
     /// Wakes the applier.
     pub(crate) apply: Arc<Arrivals>,
+    pub(crate) room: Arc<Room>,
     /// True while the folder rests.
     pub(crate) paused: watch::Receiver<bool>,
     /// A person's answers to held deletions.
@@ -83,6 +85,10 @@ struct Carried {
     deleted: VecDeque<(Instant, usize)>,
     odd: BTreeSet<TreePath>,
     unreadable: BTreeSet<TreePath>,
+    /// Those for which there was no room.
+    full: BTreeSet<TreePath>,
+    /// While there is no room even for a commit, no batch is taken: its files would be read for nothing.
+    rest: Option<Rest>,
 }
 
 impl Carried {
@@ -142,6 +148,15 @@ pub(crate) async fn run(mut committer: Committer, stop: CancellationToken) {
                 return;
             }
         }
+        if let Some(rest) = &mut carried.rest {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = rest.over() => carried.rest = None,
+                Some(answer) = committer.answers.recv() => committer.answer(answer, &mut carried).await,
+                changed = committer.paused.changed() => if changed.is_err() { return },
+            }
+            continue;
+        }
         let over = carried.storm.over_at(Instant::now());
         let forgotten = carried.forgotten_at;
         tokio::select! {
@@ -177,15 +192,16 @@ impl Committer {
             tracing::warn!(%error, "a batch was not committed");
             let repositories = self.repositories.clone();
             tokio::task::spawn_blocking(move || repositories.clear_locks()).await.ok();
-            let (code, hint) = match &error {
-                BatchError::Record(RecordError::Commit(_)) | BatchError::TakeIn(_) if full(&error) => {
-                    (ProblemCode::DiskFull, "Make room on the disk; it goes on by itself.")
-                }
-                _ => (ProblemCode::Internal, "It is tried again. If it stays, run `trib doctor`."),
-            };
             let sentence = format!("Changes could not be committed: {}.", chain(&error));
-            self.facts.send(Fact::Raise(problem(code, "commit", sentence, hint))).ok();
-            self.again_after(kept, FAULT_PAUSE);
+            if is_full(&error) {
+                carried.rest = Some(self.room.rest());
+                self.changes.add(kept);
+                self.facts.send(Fact::Raise(disk_full("commit", sentence))).ok();
+            } else {
+                self.again_after(kept, FAULT_PAUSE);
+                let hint = "It is tried again. If it stays, run `trib doctor`.";
+                self.facts.send(Fact::Raise(problem(ProblemCode::Internal, "commit", sentence, hint))).ok();
+            }
         } else {
             for code in [ProblemCode::DiskFull, ProblemCode::Internal] {
                 self.facts.send(Fact::Clear(code, "commit".into())).ok();
@@ -199,6 +215,10 @@ impl Committer {
         meant: bool,
         carried: &mut Carried,
     ) -> Result<(), BatchError> {
+        for path in &batch {
+            carried.full.remove(path);
+            carried.unreadable.remove(path);
+        }
         let mut found = self.desk.with(move |desk| survey::survey(desk, batch)).await?;
         let went = !found.gone.is_empty();
         if found.torn {
@@ -210,16 +230,14 @@ impl Committer {
         self.again_after(std::mem::take(&mut found.busy), BUSY_PAUSE);
         self.tell_odd(&found, carried);
         let repositories = self.repositories.clone();
-        let (found, taken) = tokio::task::spawn_blocking(move || {
-            let taken = repositories.with(|repo| take_in::take_in(repo, &found));
-            (found, taken)
-        })
-        .await
-        .expect("taking in does not panic");
+        let taken =
+            tokio::task::spawn_blocking(move || repositories.with(|repo| take_in::take_in(repo, &found)))
+                .await
+                .expect("taking in does not panic");
         let Taken { entries, again, unreadable, full } = taken??;
         self.changes.add(again);
-        self.tell_unreadable(&found, unreadable, carried);
-        self.tell_full(full);
+        self.tell_unreadable(unreadable, carried);
+        self.tell_full(full, carried);
         let deletions = match meant {
             true => Deletions::Meant,
             false => carried.judge(self.changes.more()),
@@ -323,16 +341,7 @@ impl Committer {
         }
     }
 
-    fn tell_unreadable(
-        &self,
-        found: &survey::Survey,
-        unreadable: Vec<(TreePath, std::io::Error)>,
-        carried: &mut Carried,
-    ) {
-        let had = !carried.unreadable.is_empty();
-        for (path, _) in &found.files {
-            carried.unreadable.remove(path);
-        }
+    fn tell_unreadable(&self, unreadable: Vec<(TreePath, std::io::Error)>, carried: &mut Carried) {
         let cause = unreadable.first().map(|(_, error)| error.to_string());
         let paths: Vec<_> = unreadable.into_iter().map(|(path, _)| path).collect();
         carried.unreadable.extend(paths.iter().cloned());
@@ -346,23 +355,29 @@ impl Committer {
             let sentence = format!("{}{others} cannot be read: {cause}.", first.to_string_lossy());
             let hint = "Give yourself permission to read them; they are synced then.";
             self.facts.send(Fact::Raise(problem(ProblemCode::Unreadable, "files", sentence, hint))).ok();
-        } else if had && carried.unreadable.is_empty() {
+        } else if carried.unreadable.is_empty() {
             self.facts.send(Fact::Clear(ProblemCode::Unreadable, "files".into())).ok();
         }
     }
 
-    fn tell_full(&self, full: Vec<TreePath>) {
-        if full.is_empty() {
+    fn tell_full(&self, full: Vec<TreePath>, carried: &mut Carried) {
+        carried.full.extend(full.iter().cloned());
+        if carried.full.is_empty() {
             self.facts.send(Fact::Clear(ProblemCode::DiskFull, "store".into())).ok();
             return;
         }
-        let sentence = format!("The disk is full: {} changed files wait to be kept.", full.len());
-        let mut fault =
-            problem(ProblemCode::DiskFull, "store", sentence, "Make room on the disk; it goes on by itself.");
-        fault.needs_you = true;
-        fault.action = Some(ProblemAction::TryAgain);
-        self.facts.send(Fact::Raise(fault)).ok();
-        self.again_after(full, FAULT_PAUSE);
+        if !full.is_empty() {
+            let (mut rest, changes) = (self.room.rest(), self.changes.clone());
+            tokio::spawn(async move {
+                rest.over().await;
+                changes.add(full);
+            });
+        }
+        let sentence = match carried.full.len() {
+            1 => "The disk is full: 1 changed file waits to be kept.".into(),
+            n => format!("The disk is full: {n} changed files wait to be kept."),
+        };
+        self.facts.send(Fact::Raise(disk_full("store", sentence))).ok();
     }
 
     /// Puts paths back after a pause, for the cases in which no event will say that they are ready.
@@ -378,27 +393,14 @@ impl Committer {
     }
 }
 
-/// Whether the cause of an error is that the disk is full.
-fn full(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>()
-            && matches!(io.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
-}
-
 /// An error with its causes, for a person: without the system's numbers.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let said = |error: &(dyn std::error::Error + 'static)| {
         let text = error.to_string();
-        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error) {
-            Some(code) => text.trim_end_matches(&format!(" (os error {code})")).to_owned(),
-            None => text,
+        // What follows the number is the name of a file of our own in the making.
+        match text.split_once(" (os error ") {
+            Some((said, _)) if error.is::<std::io::Error>() => said.to_owned(),
+            _ => text,
         }
     };
     let mut text = said(error);
@@ -424,5 +426,8 @@ mod tests {
         let source = std::io::Error::from_raw_os_error(5);
         let error = PlaceError::of(&RemoteName::new("drive"), source);
         assert_eq!(chain(&error), "drive cannot be reached: Input/output error");
+        let cause = std::io::Error::from_raw_os_error(28);
+        let error = std::io::Error::new(cause.kind(), format!("{cause} at path \"/tmp_pack\""));
+        assert_eq!(chain(&error), "No space left on device");
     }
 }

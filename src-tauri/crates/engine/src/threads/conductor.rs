@@ -24,12 +24,12 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tributary_planner::{Config, Direction, Effect, Input, Origin, Planner};
-use tributary_status::{Event, HeldAnswer, ProblemCode};
+use tributary_status::{Event, HeldAnswer, Problem, ProblemCode};
 
 use self::announce::folder_state;
 use self::settled::Waiter;
 use crate::engine_facts::{EngineFact, EngineFactSender};
-use crate::folder_facts::{Fact, FactSender, Seen};
+use crate::folder_facts::{Ask, Fact, FactSender, Seen};
 use crate::state::arrivals::Arrivals;
 use crate::state::board::Board;
 use crate::state::changes::Changes;
@@ -38,6 +38,7 @@ use crate::state::facts;
 use crate::state::places::Places;
 use crate::state::problems::{Problems, problem};
 use crate::state::repositories::Repositories;
+use crate::state::room::Room;
 use crate::threads::committer::chain;
 use crate::threads::dropper::Dropper;
 use crate::threads::fetcher::Fetcher;
@@ -63,6 +64,7 @@ pub(crate) struct Conductor {
     pub(crate) places: Places,
     pub(crate) changes: Arc<Changes>,
     pub(crate) apply: Arc<Arrivals>,
+    pub(crate) room: Arc<Room>,
     pub(crate) scans: mpsc::UnboundedSender<u64>,
     pub(crate) facts: FactSender,
     pub(crate) inbox: mpsc::UnboundedReceiver<Fact>,
@@ -144,6 +146,8 @@ pub(crate) async fn run(mut conductor: Conductor, paused: Option<Option<String>>
             () = timer => {}
         }
         conductor.timers(&mut mind).await;
+        let full = |problem: &Problem| problem.code == ProblemCode::DiskFull;
+        conductor.room.note(mind.problems.list().iter().any(full));
         conductor.answer_waiters(&mut mind).await;
     }
     mind.jobs.close();
@@ -221,9 +225,12 @@ impl Conductor {
             }
             Effect::Announce => {
                 let (desk, engine, path) = (self.desk.clone(), self.engine.clone(), self.path.clone());
+                let facts = self.facts.clone();
                 mind.jobs.spawn(async move {
-                    if let Some(state) = desk.with(folder_state).await {
-                        engine.send(EngineFact::Announce { folder: path, state }).ok();
+                    match desk.with(folder_state).await {
+                        Some(state) => drop(engine.send(EngineFact::Announce { folder: path, state })),
+                        // The planner waits for an answer, whatever comes in between.
+                        None => drop(facts.send(Fact::Ask(Ask::Announced(false)))),
                     }
                 });
             }

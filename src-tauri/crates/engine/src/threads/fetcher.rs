@@ -20,8 +20,9 @@ use crate::state::arrivals::Arrivals;
 use crate::state::desk::{Desk, DeskError};
 use crate::state::facts;
 use crate::state::places::{PlaceRow, Reach};
-use crate::state::problems::{Deed, problem};
+use crate::state::problems::{Deed, disk_full, problem};
 use crate::state::remote_uuid::{self, Exchanged};
+use crate::state::room::is_full;
 use crate::threads::committer::chain;
 use crate::threads::merger::merge::{Merge, MergeFault, deliver};
 
@@ -169,6 +170,9 @@ pub(crate) fn merge_fault(place: &str, fault: &MergeFault) -> (Failure, Problem)
 }
 
 fn not_merged(place: &str, fault: &(dyn std::error::Error + 'static)) -> Problem {
+    if is_full(fault) {
+        return no_room(place, fault);
+    }
     problem(
         ProblemCode::CorruptRepository,
         place,
@@ -177,8 +181,16 @@ fn not_merged(place: &str, fault: &(dyn std::error::Error + 'static)) -> Problem
     )
 }
 
+/// What a person is told when what a place has does not fit on this computer.
+fn no_room(place: &str, fault: &(dyn std::error::Error + 'static)) -> Problem {
+    disk_full(place, format!("What {place} has could not be taken in: {}.", chain(fault)))
+}
+
 /// What an error of a git remote means to the planner and to a person.
 pub(crate) fn remote_fault(place: &str, error: &RemoteError) -> (Failure, Option<Problem>) {
+    if matches!(error, RemoteError::Local(_)) && is_full(error) {
+        return (Failure::Later, Some(no_room(place, error)));
+    }
     let (code, hint) = match error {
         RemoteError::Cancelled => return (Failure::Later, None),
         RemoteError::Unreachable { .. } | RemoteError::NotRepository { .. } => {

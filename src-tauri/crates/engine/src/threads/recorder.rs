@@ -6,15 +6,17 @@
 use tributary_formats::key::Key;
 use tributary_formats::logs::presence::LogStatus;
 use tributary_planner::{Input, Origin, Presence, Site};
-use tributary_repo::annex_branch::LogChange;
+use tributary_repo::annex_branch::{LogChange, UpdateError};
+use tributary_repo::repository::OpenError;
 use tributary_status::ProblemCode;
 
 use crate::folder_facts::{Fact, FactSender};
-use crate::state::desk::DeskHandle;
+use crate::state::desk::{DeskError, DeskHandle};
 use crate::state::facts;
 use crate::state::places::Places;
-use crate::state::problems::problem;
+use crate::state::problems::{disk_full, problem};
 use crate::state::repositories::Repositories;
+use crate::state::room::is_full;
 use crate::threads::committer::chain;
 use crate::threads::fetcher::unix_now;
 
@@ -33,11 +35,20 @@ impl Recorder {
         let this = self.clone();
         let done = tokio::task::spawn_blocking(move || this.record_blocking(&lines, others)).await;
         match done.expect("recording does not panic") {
-            Ok(()) => drop(self.facts.send(Fact::Clear(ProblemCode::Internal, "record".into()))),
-            Err(error) => {
-                let sentence = format!("What is where could not be recorded: {error}.");
-                let hint = "It is tried again. If it stays, run `trib doctor`.";
-                self.facts.send(Fact::Raise(problem(ProblemCode::Internal, "record", sentence, hint))).ok();
+            Ok(()) => {
+                for code in [ProblemCode::DiskFull, ProblemCode::Internal] {
+                    self.facts.send(Fact::Clear(code, "record".into())).ok();
+                }
+            }
+            Err(fault) => {
+                let sentence = format!("What is where could not be recorded: {}.", chain(&fault));
+                let fault = if is_full(&fault) {
+                    disk_full("record", sentence)
+                } else {
+                    let hint = "It is tried again. If it stays, run `trib doctor`.";
+                    problem(ProblemCode::Internal, "record", sentence, hint)
+                };
+                self.facts.send(Fact::Raise(fault)).ok();
                 self.facts.send(Fact::Planner(vec![Input::RecordEnded { ok: false }])).ok();
             }
         }
@@ -47,37 +58,33 @@ impl Recorder {
         &self,
         lines: &[(Key, Site, Presence)],
         mut changes: Vec<LogChange>,
-    ) -> Result<(), String> {
+    ) -> Result<(), RecordFault> {
         let rows = self.places.rows();
-        self.repositories
-            .with(|repo| {
-                for (key, site, presence) in lines {
-                    let uuid = match site {
-                        Site::Here => Some(repo.uuid().clone()),
-                        Site::At(id) => {
-                            rows.iter().find(|row| row.id == *id).and_then(|row| row.uuid.clone())
-                        }
-                    };
-                    // A place that is configured no more has nothing to be recorded of.
-                    let Some(uuid) = uuid else { continue };
-                    let status = match presence {
-                        Presence::Present => LogStatus::Present,
-                        Presence::Missing => LogStatus::Missing,
-                    };
-                    changes.push(LogChange::Location { key: key.clone(), uuid, status });
-                }
-                repo.annex_branch().update(&changes, unix_now(), "update").map_err(|error| chain(&error))
-            })
-            .map_err(|error| chain(&error))??;
+        self.repositories.with(|repo| {
+            for (key, site, presence) in lines {
+                let uuid = match site {
+                    Site::Here => Some(repo.uuid().clone()),
+                    Site::At(id) => rows.iter().find(|row| row.id == *id).and_then(|row| row.uuid.clone()),
+                };
+                // A place that is configured no more has nothing to be recorded of.
+                let Some(uuid) = uuid else { continue };
+                let status = match presence {
+                    Presence::Present => LogStatus::Present,
+                    Presence::Missing => LogStatus::Missing,
+                };
+                changes.push(LogChange::Location { key: key.clone(), uuid, status });
+            }
+            repo.annex_branch().update(&changes, unix_now(), "update")
+        })??;
         self.desk.here(|desk| {
             // What somebody pushed straight to the branch a moment ago is followed along with ours, and told by nobody
             // else.
-            let mut keys = desk.follow_annex_branch().map_err(|error| chain(&error))?;
+            let mut keys = desk.follow_annex_branch()?;
             keys.extend(lines.iter().map(|(key, ..)| key.clone()));
             keys.sort_unstable();
             keys.dedup();
-            let contents = facts::of_keys(desk, &self.places, &keys, false).map_err(|error| chain(&error))?;
-            let heads = facts::heads(desk).map_err(|error| chain(&error))?;
+            let contents = facts::of_keys(desk, &self.places, &keys, false)?;
+            let heads = facts::heads(desk)?;
             let inputs = vec![
                 Input::Contents(contents),
                 Input::Heads { heads, origin: Origin::Recorded },
@@ -88,6 +95,17 @@ impl Recorder {
             Ok(())
         })
     }
+}
+
+/// Why nothing was recorded.
+#[derive(Debug, thiserror::Error)]
+enum RecordFault {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Branch(#[from] UpdateError),
+    #[error(transparent)]
+    Desk(#[from] DeskError),
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ impl Conductor {
     pub(super) async fn ask(&mut self, ask: Ask, mind: &mut Mind) {
         match ask {
             Ask::Sync => {
+                self.room.try_again();
                 self.scans.send(mind.next_scan).ok();
                 mind.next_scan += 1;
                 self.apply.versions();
@@ -25,6 +26,7 @@ impl Conductor {
                 let scan = mind.next_scan;
                 self.scans.send(scan).ok();
                 mind.next_scan += 1;
+                self.room.try_again();
                 self.apply.versions();
                 self.plan(mind, vec![Input::LookNow]);
                 mind.waiters.push(Waiter { scan, round: mind.planner.round(), reply });

@@ -96,6 +96,12 @@ impl Conductor {
                 mind.scanned = mind.scanned.max(number);
                 self.changes.hurry();
             }
+            Fact::Room => {
+                self.room.try_again();
+                self.apply.versions();
+                mind.index_due = mind.index_due.map(|_| Instant::now());
+                self.plan(mind, vec![Input::LookNow]);
+            }
             Fact::Ask(ask) => self.ask(ask, mind).await,
         }
     }

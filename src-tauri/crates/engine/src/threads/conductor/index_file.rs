@@ -1,16 +1,16 @@
 //! Index file: git's index, written off the way of a change.
 
-use std::io::ErrorKind;
 use std::time::{Duration, Instant, SystemTime};
 
 use tributary_repo::index::IndexError;
 use tributary_repo::memory;
-use tributary_status::{Problem, ProblemCode};
+use tributary_status::ProblemCode;
 
 use super::{Conductor, INDEX_PAUSE, Mind};
 use crate::state::conflicts::Conflicts;
 use crate::state::desk::Desk;
-use crate::state::problems::problem;
+use crate::state::problems::{disk_full, problem};
+use crate::state::room::is_full;
 use crate::threads::committer::chain;
 
 /// Pause before the index is tried again when another git holds its lock.
@@ -64,8 +64,7 @@ impl Conductor {
             Err(error) => {
                 let sentence = format!("Git's index could not be written: {}.", chain(&error));
                 mind.problems.raise(if is_full(&error) {
-                    let hint = "Make room on the disk; it goes on by itself.";
-                    Problem { needs_you: true, ..problem(ProblemCode::DiskFull, "index", sentence, hint) }
+                    disk_full("index", sentence)
                 } else {
                     let hint = "It is tried again. If it stays, run `git status` in the folder.";
                     problem(ProblemCode::Internal, "index", sentence, hint)
@@ -86,16 +85,4 @@ impl Conductor {
         mind.problems.replace(ProblemCode::ConflictKept, new.into_iter().collect());
         mind.status_due.get_or_insert_with(Instant::now);
     }
-}
-
-/// Whether the disk has no room.
-fn is_full(error: &IndexError) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<std::io::Error>() {
-            return matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
-        }
-        cause = error.source();
-    }
-    false
 }
