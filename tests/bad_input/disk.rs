@@ -152,6 +152,8 @@ fn while_the_disk_takes_no_more_files_nothing_is_tried_in_vain() {
 #[track_caller]
 fn rests_while_full(full: &str, room: &str) {
     const FILES: usize = 1_200;
+    /// Less than a tenth of the files, once.
+    const LITTLE: u64 = 3 << 20;
     let sandbox = Sandbox::new();
     let (hub, store) = (bare(&sandbox, "hub.git"), sandbox.dir("store"));
     let Some(disk) = Mounted::new(&sandbox.dir("a"), &["-t", "tmpfs", "-o", full, "tmpfs"]) else { return };
@@ -166,13 +168,13 @@ fn rests_while_full(full: &str, room: &str) {
     }
     a.one_problem("diskFull");
 
-    // What had room still is on its way to the places.
-    let calm = within(LIMIT, || {
-        let (since, used) = (Instant::now(), a.node.cpu_time());
+    // What had room still is on its way to the places, and the pauses between two tries grow first.
+    let calm = within(2 * LIMIT, || {
+        let (used, read) = (a.node.cpu_time(), a.node.bytes_read());
         std::thread::sleep(Duration::from_secs(10));
-        let used = a.node.cpu_time() - used;
-        eprintln!("{used:?} of CPU time in {:?} with {written} files", since.elapsed());
-        (used < Duration::from_secs(1)).then_some(())
+        let (used, read) = (a.node.cpu_time() - used, a.node.bytes_read() - read);
+        eprintln!("{used:?} of CPU time and {read} bytes read in 10 s, with {written} files");
+        (used < Duration::from_secs(1) && read < LITTLE).then_some(())
     });
     assert!(calm.is_some(), "it does not rest: {:#}", a.status());
     a.one_problem("diskFull");

@@ -150,6 +150,19 @@ impl Node {
         Duration::from_secs_f64(ticks.sum::<u64>() as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
 
+    /// Bytes that the engine has read since it started, from files and everything else.
+    ///
+    /// # Panics
+    ///
+    /// When no daemon runs.
+    #[track_caller]
+    pub fn bytes_read(&self) -> u64 {
+        let pid = self.pid().expect("a daemon runs");
+        let io = fs::read_to_string(format!("/proc/{pid}/io")).expect("a process that runs has one");
+        let read = io.lines().find_map(|line| line.strip_prefix("rchar: ")).expect("proc(5) has it");
+        read.parse().expect("a number")
+    }
+
     /// The log of all engines that have run for this node.
     pub fn log(&self) -> String {
         let log = fs::read(self.home.join("state/log"));

@@ -134,6 +134,12 @@ impl Ledger {
         })
     }
 
+    /// As on a disk that is full.
+    #[cfg(test)]
+    pub(crate) fn refuse_writes(&self) {
+        self.db.pragma_update(None, "query_only", true).expect("the database answers");
+    }
+
     fn try_open(file: &Path) -> Result<Self> {
         let db = Connection::open(file)?;
         // Nobody else reads it while the engine has it, and a lock for each of thousands of small questions costs more

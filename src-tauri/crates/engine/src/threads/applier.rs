@@ -124,15 +124,14 @@ impl Applier {
                 })
                 .await
                 .expect("placing does not panic");
-                match self.desk.with(move |desk| settle::settle(desk, placed)).await {
-                    Ok(settled) => {
-                        total.touched += settled.touched;
-                        total.again |= settled.again;
-                        total.failure = total.failure.or(settled.failure);
-                        total.blocked.extend(settled.blocked);
-                        self.changes.add(settled.edited);
-                    }
-                    Err(error) => tracing::warn!(%error, "what was placed cannot be noted"),
+                let (settled, noted) = self.desk.with(move |desk| settle::settle(desk, placed)).await;
+                total.touched += settled.touched;
+                total.again |= settled.again;
+                total.failure = total.failure.or(settled.failure);
+                total.blocked.extend(settled.blocked);
+                self.changes.add(settled.edited);
+                if let Err(error) = noted {
+                    tracing::warn!(%error, "what was placed cannot be noted");
                 }
             }
         }

@@ -23,6 +23,17 @@ pub(super) struct Task {
     pub act: Act,
 }
 
+impl Task {
+    /// The paths that belong to the applier until it is done.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &TreePath> {
+        let from = match &self.act {
+            Act::Move { from, .. } => Some(from),
+            _ => None,
+        };
+        std::iter::once(&self.standing.path).chain(from)
+    }
+}
+
 /// Which half of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pass {
@@ -159,12 +170,10 @@ pub(super) fn next_round(desk: &mut Desk, pass: Pass, walk: &mut Walk) -> Result
                 Content::Submodule => Act::Nothing,
             },
         };
-        desk.placing.insert(standing.path.clone());
-        if let Act::Move { from, .. } = &act {
-            desk.placing.insert(from.clone());
-        }
         tasks.push(Task { standing, entry, act });
     }
+    // When nothing can fail any more: a path that stays the applier's is looked at by nobody else.
+    desk.placing.extend(tasks.iter().flat_map(Task::paths).cloned());
     Ok(tasks)
 }
 

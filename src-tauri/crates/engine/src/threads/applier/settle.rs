@@ -22,23 +22,24 @@ pub(super) struct Settled {
     pub failure: Option<(TreePath, PlaceError)>,
 }
 
-/// Notes what became of the tasks of a round.
-pub(super) fn settle(desk: &mut Desk, done: Vec<(Done, Task)>) -> Result<Settled, DeskError> {
+/// Notes what became of the tasks of a round. They are the applier's no more, also when that cannot be noted.
+pub(super) fn settle(desk: &mut Desk, done: Vec<(Done, Task)>) -> (Settled, Result<(), DeskError>) {
     let mut settled = Settled::default();
+    for path in done.iter().flat_map(|(_, task)| task.paths()) {
+        desk.placing.remove(path);
+        if desk.deferred.remove(path) {
+            settled.edited.push(path.clone());
+        }
+    }
+    let noted = note(desk, done, &mut settled);
+    (settled, noted)
+}
+
+fn note(desk: &mut Desk, done: Vec<(Done, Task)>, settled: &mut Settled) -> Result<(), DeskError> {
     let mut gone = Vec::new();
     let mut notes = Vec::new();
     for (done, Task { standing, entry, act }) in done {
         let path = standing.path.clone();
-        let mut free = |desk: &mut Desk, path: &TreePath| {
-            desk.placing.remove(path);
-            if desk.deferred.remove(path) {
-                settled.edited.push(path.clone());
-            }
-        };
-        free(desk, &path);
-        if let Act::Move { from, .. } = &act {
-            free(desk, from);
-        }
         // Merged anew while it was placed: what was placed is the version that stands there now.
         let current = desk.index.get(path.as_bytes()).map(|entry| entry.entry);
         match done {
@@ -81,5 +82,31 @@ pub(super) fn settle(desk: &mut Desk, done: Vec<(Done, Task)>) -> Result<Settled
     }
     desk.ledger.note_standing(&notes)?;
     desk.ledger.settle(&gone)?;
-    Ok(settled)
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rounds::{Pass, Walk, next_round};
+    use super::*;
+    use crate::state::arrivals::Arrived;
+    use crate::state::desk::scene::{Scene, key, path};
+
+    #[test]
+    fn what_cannot_be_noted_is_the_appliers_no_more() {
+        let mut scene = Scene::new();
+        scene.merge(&[("a", Some(key(1)))]);
+        scene.place("a", "1");
+        scene.merge(&[("a", None)]);
+        let desk = &mut scene.desk;
+        let tasks = next_round(desk, Pass::Remove, &mut Walk::for_arrival(Arrived::Versions));
+        let tasks = tasks.expect("there is a round");
+        assert!(desk.placing.contains(&path("a")));
+        desk.deferred.insert(path("a"));
+        desk.ledger.refuse_writes();
+        let (settled, noted) = settle(desk, tasks.into_iter().map(|task| (Done::Removed, task)).collect());
+        assert!(noted.is_err(), "a full disk");
+        assert!(desk.placing.is_empty() && desk.deferred.is_empty());
+        assert_eq!(settled.edited, [path("a")], "what changed meanwhile is looked at");
+    }
 }
