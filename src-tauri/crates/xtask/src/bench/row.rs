@@ -22,6 +22,10 @@ pub const SMALL: usize = 1024;
 /// How long nothing happens in the idle row.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// The idle row begins when no processor time was used for so long: what the rows before it left to do is theirs. Who never
+/// rests is not waited for longer than the second.
+const REST: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
+
 /// Filling a folder with 100,000 files is not what is measured; it may take this many limits.
 const FILL_LIMITS: u32 = 5;
 
@@ -230,6 +234,15 @@ impl Stage {
         let sum =
             |used: fn(usage::Usage) -> f64| -> f64 { groups.iter().map(|&id| used(usage::of(id))).sum() };
         let cpu = |usage: usage::Usage| usage.cpu.as_secs_f64();
+        let (begun, mut before) = (Instant::now(), sum(cpu));
+        while begun.elapsed() < REST.1 {
+            thread::sleep(REST.0);
+            let now = sum(cpu);
+            if now <= before {
+                break;
+            }
+            before = now;
+        }
         let before = sum(cpu);
         // Not waiting for something: this is the time that is measured.
         thread::sleep(IDLE);
