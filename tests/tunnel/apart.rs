@@ -148,10 +148,11 @@ fn push_over_the_cable(near: &Member, clone: &Path, far: &Computer) {
         by_hand(near, clone, &["add", &name]);
         by_hand(near, clone, &["commit", "-q", "-m", "by hand"]);
         let before = far.received(CABLE);
-        // The programs may push at the same moment, as anybody may: pull and push again.
+        // The programs may push at the same moment, as anybody may: pull and push again. What is pushed gets into the
+        // folder's own branch by itself; the one for pushing need not be there yet.
         eventually(LIMIT, "it is pushed", || {
             let git = |args: &[&str]| try_by_hand(near, clone, args);
-            (git(&["pull", "-q", "--rebase", "origin", "synced/master"])
+            (git(&["pull", "-q", "--rebase", "origin", "master"])
                 && git(&["push", "-q", "origin", "HEAD:synced/master"]))
             .then_some(())
         });

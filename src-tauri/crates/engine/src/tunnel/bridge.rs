@@ -49,8 +49,18 @@ pub(super) struct Ends {
 
 /// The ends for the channel.
 pub(super) struct Feed {
-    heard: mpsc::Sender<io::Result<Vec<u8>>>,
+    heard: mpsc::Sender<Heard>,
     said: mpsc::Receiver<Said>,
+}
+
+/// What git hears.
+pub(super) enum Heard {
+    /// Bytes.
+    Data(Vec<u8>),
+    /// The other side has said all. Git that waits for more has to know: a guest may leave without a word of farewell.
+    End,
+    /// Why nothing more comes.
+    Fault(io::Error),
 }
 
 /// What git says.
@@ -67,7 +77,7 @@ pub(super) enum Said {
 
 /// Reads what the other side sent.
 pub(super) struct BlockingReader {
-    heard: mpsc::Receiver<io::Result<Vec<u8>>>,
+    heard: mpsc::Receiver<Heard>,
     piece: Vec<u8>,
     read: usize,
 }
@@ -91,7 +101,7 @@ impl Feed {
     /// What was received before the bridge stood.
     pub(super) async fn begin_with(&self, piece: Vec<u8>) {
         // Nothing was read yet, so there is room; nobody can be gone yet.
-        self.heard.send(Ok(piece)).await.ok();
+        self.heard.send(Heard::Data(piece)).await.ok();
     }
 
     /// Carries both directions until both have ended, one broke, or it is cut. Gives how the program at the other end
@@ -196,14 +206,11 @@ impl Feed {
                 owed.store(false, Ordering::Relaxed);
                 heard_now();
                 match frame {
-                    // Whoever is not heard any more need not go on.
-                    Frame::Data(piece) => heard.send(Ok(piece)).await.map_err(|_| ChannelError::Cut)?,
+                    Frame::Data(piece) => tell(&heard, Heard::Data(piece)).await?,
                     Frame::Exit(status) => {
                         *exit.lock().unwrap_or_else(PoisonError::into_inner) = Some(status)
                     }
-                    Frame::Refused(why) => {
-                        heard.send(Err(refused(&why))).await.map_err(|_| ChannelError::Cut)?
-                    }
+                    Frame::Refused(why) => tell(&heard, Heard::Fault(refused(&why))).await?,
                     Frame::TakesFiles => takes_files.store(true, Ordering::Relaxed),
                     Frame::File(body) => {
                         // Nobody here said that files are taken.
@@ -223,6 +230,8 @@ impl Feed {
             // Nothing is answered any more.
             takes_files.store(false, Ordering::Relaxed);
             let _ = verdict.try_send(false);
+            // Git that does not listen any more knows its own end.
+            heard.send(Heard::End).await.ok();
             Ok(())
         };
         // Silence counts while git waits to be told something. While we wait for git, it is at work; a write that
@@ -258,7 +267,7 @@ impl Feed {
         if let Err(fault) = ended {
             tracing::debug!(%fault, "a tunnel broke");
             // A reader that has pieces left reads those first; one that is gone needs no word.
-            let told = heard.send(Err(io::Error::new(io::ErrorKind::ConnectionAborted, fault)));
+            let told = heard.send(Heard::Fault(io::Error::new(io::ErrorKind::ConnectionAborted, fault)));
             timeout(FAREWELL, told).await.ok();
         }
         exit.into_inner().unwrap_or_else(PoisonError::into_inner)
@@ -276,17 +285,21 @@ async fn padding_pause(pads: Pads, owed: &AtomicBool) {
 /// Gives git what is in a file.
 async fn hand_over(
     file: &mut Sealed,
-    heard: &mpsc::Sender<io::Result<Vec<u8>>>,
+    heard: &mpsc::Sender<Heard>,
     alive: impl Fn(),
 ) -> Result<(), ChannelError> {
     let broken = |source| ChannelError::Broken { source };
     let mut opening = file.open().await.map_err(broken)?;
     while let Some(piece) = opening.next().await.map_err(broken)? {
-        // Whoever is not heard any more need not go on.
-        heard.send(Ok(piece)).await.map_err(|_| ChannelError::Cut)?;
+        tell(heard, Heard::Data(piece)).await?;
         alive();
     }
     Ok(())
+}
+
+/// Tells git something. Whoever is not heard any more need not go on.
+async fn tell(heard: &mpsc::Sender<Heard>, what: Heard) -> Result<(), ChannelError> {
+    heard.send(what).await.map_err(|_| ChannelError::Cut)
 }
 
 /// The other side's own words, kept short and without what could deceive.
@@ -299,8 +312,13 @@ impl Read for BlockingReader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while self.read == self.piece.len() {
             match self.heard.blocking_recv() {
-                Some(piece) => (self.piece, self.read) = (piece?, 0),
-                None => return Ok(0),
+                Some(Heard::Data(piece)) => (self.piece, self.read) = (piece, 0),
+                Some(Heard::Fault(why)) => return Err(why),
+                Some(Heard::End) | None => {
+                    // Nothing comes after it, however often it is asked for.
+                    self.heard.close();
+                    return Ok(0);
+                }
             }
         }
         let length = buf.len().min(self.piece.len() - self.read);

@@ -161,6 +161,12 @@ impl Scene {
         Ok(stream)
     }
 
+    async fn nothing_is_open(&self) {
+        while !self.tunnels.now().open.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Lets this process's git reach Alice's folder as `SCHEME::x`.
     fn register(self: &Arc<Self>, scheme: &str) {
         let (this, runtime) = (self.clone(), Handle::current());
@@ -316,12 +322,26 @@ async fn who_says_nothing_is_given_up() {
     });
     let rest = tokio::time::timeout(LIMIT, rest).await.unwrap();
     assert_eq!(rest, Err(io::ErrorKind::ConnectionAborted));
-    let listed = async {
-        while !scene.tunnels.now().open.is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(LIMIT, listed).await.expect("nothing of it is left on the list");
+    tokio::time::timeout(LIMIT, scene.nothing_is_open()).await.expect("nothing of it is left on the list");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_without_a_word_of_gits_leaves_nothing_behind() {
+    let scene = Scene::new(Right::Edit, Patience::default());
+    for service in [Service::UploadPack, Service::ReceivePack] {
+        // As git does when what it was to fetch is not there: it hangs up on a service that waits for its wishes.
+        let Stream { mut reader, writer, .. } = scene.ask(service, "alices").await.unwrap();
+        drop(writer);
+        let rest = blocking(move || {
+            let mut rest = Vec::new();
+            reader.read_to_end(&mut rest).map(|_| rest)
+        });
+        let rest = tokio::time::timeout(LIMIT, rest).await.expect("git was told that nobody is there");
+        assert!(String::from_utf8_lossy(&rest.unwrap()).contains("refs/heads/master"), "it had begun");
+        tokio::time::timeout(LIMIT, scene.nothing_is_open())
+            .await
+            .expect("nothing of it is left on the list");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
