@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use git2::Oid;
+use git2::{ObjectType, Oid};
 use tributary_formats::TreePath;
 use tributary_repo::cancel::{Cancel, no_meter};
 use tributary_repo::commit::{TreeChange, blob_entry, commit_changes};
@@ -474,6 +474,15 @@ fn streams_that_are_handed_in_carry_git() {
     );
     assert_eq!(b.fetch().unwrap().refs.len(), 1);
     b.repo.git(["fsck", "--strict", "--no-dangling"]).ok();
+    // A push that was cut, or is not through yet, left the next tip here without what it names.
+    let next = a.commit(&[("f", "3")]);
+    a.push().unwrap();
+    let tip = a.git.odb().unwrap().read(next).unwrap().data().to_vec();
+    assert_eq!(b.git.odb().unwrap().write(ObjectType::Commit, &tip).unwrap(), next);
+    let fetched = b.fetch().unwrap();
+    assert_eq!(fetched.refs[0].new, Some(next));
+    b.repo.git(["fsck", "--strict", "--no-dangling"]).ok();
+    assert!(!b.repo.git_dir().join("shallow").exists());
     b.commit(&[("g", "2")]);
     assert!(b.push().unwrap().needs_fetch());
     b.sync();

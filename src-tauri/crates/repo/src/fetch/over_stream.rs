@@ -9,9 +9,9 @@ use git2::Oid;
 
 use super::{Fetched, Tracking, here_prefix, news, tracked, tracking_refs, update};
 use crate::cancel::{Cancel, Meter};
-use crate::closure::check_received;
+use crate::closure::{ClosureError, check_received};
 use crate::remote::{GitRemote, RemoteError};
-use crate::transport::stream::StreamSession;
+use crate::transport::stream::{StreamSession, Wants};
 use crate::transport::{STAGES, local};
 
 /// Where stages are kept, below the refs of the remote. They go as branches do that the remote does not have.
@@ -32,26 +32,36 @@ pub(super) fn fetch(
     cancel: &Cancel,
 ) -> Result<Fetched, RemoteError> {
     let mut taken = BTreeSet::new();
+    let mut wants = Wants::Missing;
     loop {
         let known = tracking_refs(git, remote)?;
         let mut session = StreamSession::fetch(git, remote, Some(told(git, &known)?), cancel)?;
         let refs = session.refs()?;
-        let checked = |tips: &[Oid]| {
-            check_received(git, tips, cancel).map_err(|cause| local::from_there(remote, cause))
+        let mut bring = |patterns: &[&str], tips: &[Oid]| {
+            session.download(patterns, wants, meter, cancel)?;
+            match check_received(git, tips, cancel) {
+                Ok(()) => Ok(true),
+                // The tip alone is here already, so nobody asked for what it names: a push that comes in this moment puts
+                // one object after the other, and one that was cut leaves some.
+                Err(ClosureError::Missing { .. }) if wants == Wants::Missing => {
+                    wants = Wants::All;
+                    Ok(false)
+                }
+                Err(cause) => Err(local::from_there(remote, cause)),
+            }
         };
         let stages = stages(&refs, &taken);
         if !stages.is_empty() {
-            session.download(&[STAGES], meter, cancel)?;
-            checked(&stages.values().copied().collect::<Vec<_>>())?;
-            keep(git, remote, &stages)?;
-            taken.extend(stages.into_values());
+            if bring(&[STAGES], &stages.values().copied().collect::<Vec<_>>())? {
+                keep(git, remote, &stages)?;
+                taken.extend(stages.into_values());
+            }
             continue;
         }
         let offered = tracked(remote, refs);
         let tips = news(before, &offered);
-        if !tips.is_empty() {
-            session.download(&["refs/heads/", "refs/synced/"], meter, cancel)?;
-            checked(&tips)?;
+        if !tips.is_empty() && !bring(&["refs/heads/", "refs/synced/"], &tips)? {
+            continue;
         }
         let mut fetched = update(git, remote, &known, &offered)?;
         // What was only on its way here is nobody's news.

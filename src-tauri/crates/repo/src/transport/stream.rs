@@ -116,6 +116,15 @@ impl Drop for Tied {
     }
 }
 
+/// What a download asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wants {
+    /// The tips that are not here. One that is here counts as complete, as libgit2 has it.
+    Missing,
+    /// All tips, less what our refs reach.
+    All,
+}
+
 /// A connection to one of the two services.
 pub(crate) struct StreamSession<'r> {
     remote: git2::Remote<'r>,
@@ -169,6 +178,7 @@ impl<'r> StreamSession<'r> {
     pub(crate) fn download(
         &mut self,
         patterns: &[&str],
+        wants: Wants,
         meter: &Meter<'_>,
         cancel: &Cancel,
     ) -> Result<(), RemoteError> {
@@ -182,6 +192,10 @@ impl<'r> StreamSession<'r> {
         });
         let mut options = FetchOptions::new();
         options.remote_callbacks(callbacks).download_tags(git2::AutotagOption::None);
+        if wants == Wants::All {
+            // The only word by which libgit2 asks for a tip that is here: as deep as there is.
+            options.depth(i32::MAX);
+        }
         let refspecs: Vec<String> = patterns.iter().map(|under| format!("{under}*:{under}*")).collect();
         self.remote.download(&refspecs, Some(&mut options)).map_err(|cause| failed(&self.name, cause, cancel))
     }
