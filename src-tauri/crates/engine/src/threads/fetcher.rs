@@ -213,8 +213,8 @@ pub(crate) fn remote_fault(place: &str, error: &RemoteError) -> (Failure, Option
     let failure = match (error, error.retry()) {
         (RemoteError::Unreachable { .. } | RemoteError::NotRepository { .. }, _) => Failure::Unreachable,
         (_, Retry::Later) => Failure::Later,
-        // A full disk heals too, and a person does not always tell.
-        (RemoteError::Full { .. }, _) => Failure::Later,
+        // A full disk heals too, and so does what is wrong here; a person does not always tell.
+        (RemoteError::Full { .. } | RemoteError::Local(_), _) => Failure::Later,
         (_, Retry::AfterPerson) => Failure::Person,
         (_, Retry::Never) => Failure::Never,
     };
@@ -246,4 +246,29 @@ fn holds_ours(desk: &Desk, remote: &str) -> Result<bool, MergeFault> {
 /// Seconds since 1970.
 pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_to_be_tried_again_is() {
+        let (name, said) = (|| "hub".to_owned(), || "words".to_owned());
+        for (error, failure, needs_you) in [
+            (RemoteError::Local(Box::new(std::io::Error::other("locked"))), Failure::Later, false),
+            (RemoteError::Full { name: name() }, Failure::Later, false),
+            (RemoteError::Other { name: name(), said: said() }, Failure::Later, false),
+            (RemoteError::Unreachable { name: name(), said: said() }, Failure::Unreachable, false),
+            (RemoteError::Corrupt { name: name(), said: said() }, Failure::Person, true),
+            (RemoteError::Auth { name: name(), said: said() }, Failure::Person, true),
+        ] {
+            let (meant, problem) = remote_fault("hub", &error);
+            assert_eq!(
+                (meant, problem.map(|problem| problem.needs_you)),
+                (failure, Some(needs_you)),
+                "{error}"
+            );
+        }
+    }
 }
