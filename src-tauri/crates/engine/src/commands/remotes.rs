@@ -180,7 +180,7 @@ pub(super) async fn add_special(
         let desk = folder.desk.clone();
         let heads = desk.with(|desk| {
             desk.follow_annex_branch().ok();
-            crate::state::facts::heads(desk)
+            crate::state::facts::heads_to_tell(desk)
         });
         if let Ok(heads) = heads.await {
             let origin = tributary_planner::Origin::Recorded;

@@ -5,6 +5,7 @@
 //! merger and applier each take the desk for a moment; hashing, copying and the network happen off it.
 
 mod stale_index;
+pub mod tips;
 mod torn;
 
 use std::collections::HashSet;
@@ -22,6 +23,7 @@ use tributary_repo::repository::OpenError;
 use tributary_repo::tree::{self, Content, EntryMode, TreeDelta, TreeEntry, TreeError};
 use tributary_repo::{Oid, Repository, stale_locks};
 
+use self::tips::Tips;
 use super::boot::Boot;
 use super::ledger::{BranchNote, FileContent, FileRow, Followed, Ledger, LedgerError, Reason, Standing};
 use super::wishes::Wishes;
@@ -58,6 +60,8 @@ pub struct Desk {
     writes_before: u64,
     /// What the ledger remembers of that, as far as that is known.
     noted: Option<Option<BranchNote>>,
+    /// The tips that the planner was told of last.
+    told: Option<Tips>,
 }
 
 /// The desk could not be used: the repository, index or ledger failed.
@@ -154,6 +158,7 @@ impl Desk {
             index_tree: None,
             writes_before: 0,
             noted: None,
+            told: None,
         };
         desk.keep_from_index_of_last_run()?;
         let fresh_ledger = desk.ledger.followed(Followed::Tree)?.is_none();
@@ -433,12 +438,6 @@ impl Desk {
             self.index.remove(&path);
         }
         Ok(())
-    }
-
-    /// Our own tips: the branch and the git-annex branch.
-    pub fn tips(&self) -> Result<(Option<Oid>, Option<Oid>)> {
-        let annex = self.repo.annex_branch().head().map_err(|error| DeskError::Git(error.to_string()))?;
-        Ok((self.head, annex))
     }
 }
 

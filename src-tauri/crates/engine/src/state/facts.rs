@@ -9,6 +9,7 @@ use tributary_planner::{ContentFact, Head, Heads};
 use tributary_repo::Oid;
 use tributary_repo::attributes::AnnexAttributes;
 
+use super::desk::tips::Tips;
 use super::desk::{Desk, DeskError};
 use super::ledger::About;
 use super::places::{PlaceRow, Places};
@@ -65,8 +66,16 @@ pub fn unsettled(desk: &Desk, places: &Places) -> Result<Vec<Key>, DeskError> {
 
 /// Our own tips.
 pub fn heads(desk: &Desk) -> Result<Heads, DeskError> {
-    let (branch, annex) = desk.tips()?;
-    Ok(Heads { branch: head(branch), annex: head(annex) })
+    Ok(of_tips(desk.tips()?))
+}
+
+/// Our own tips, for the planner: it counts as told.
+pub fn heads_to_tell(desk: &mut Desk) -> Result<Heads, DeskError> {
+    Ok(of_tips(desk.tell_tips()?))
+}
+
+fn of_tips((branch, annex): Tips) -> Heads {
+    Heads { branch: head(branch), annex: head(annex) }
 }
 
 /// A commit as the planner knows it.

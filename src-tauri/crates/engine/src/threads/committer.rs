@@ -256,7 +256,7 @@ impl Committer {
                     inputs.push(Input::Contents(contents));
                 }
                 if recorded.commit.is_some() {
-                    inputs.push(Input::Heads { heads: facts::heads(desk)?, origin: Origin::Local });
+                    inputs.push(Input::Heads { heads: facts::heads_to_tell(desk)?, origin: Origin::Local });
                 }
                 // At the desk, so that no older truth comes after it. Sent even when empty: the conductor learns that a
                 // batch ended.

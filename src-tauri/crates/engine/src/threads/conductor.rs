@@ -161,7 +161,8 @@ impl Conductor {
         if mind.paused.is_some() {
             self.plan(mind, vec![Input::Pause]);
         }
-        let read = self.desk.with(|desk| Ok::<_, DeskError>((facts::heads(desk)?, committed_at(desk))));
+        let read =
+            self.desk.with(|desk| Ok::<_, DeskError>((facts::heads_to_tell(desk)?, committed_at(desk))));
         match read.await {
             Ok((heads, newest)) => {
                 mind.last_change = newest.map(crate::state::problems::moment);

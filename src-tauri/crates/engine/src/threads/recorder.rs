@@ -84,7 +84,7 @@ impl Recorder {
             keys.sort_unstable();
             keys.dedup();
             let contents = facts::of_keys(desk, &self.places, &keys, false)?;
-            let heads = facts::heads(desk)?;
+            let heads = facts::heads_to_tell(desk)?;
             let inputs = vec![
                 Input::Contents(contents),
                 Input::Heads { heads, origin: Origin::Recorded },

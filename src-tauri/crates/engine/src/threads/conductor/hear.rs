@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tributary_planner::Input;
+use tributary_planner::{Input, Origin};
 use tributary_status::{Event, ProblemAction, ProblemCode};
 
 use super::{Conductor, INDEX_PAUSE, Mind, STATUS_PAUSE};
@@ -25,6 +25,8 @@ impl Conductor {
                 if inputs.iter().any(|input| matches!(input, Input::Heads { .. })) {
                     mind.index_due.get_or_insert_with(|| Instant::now() + INDEX_PAUSE);
                     self.refresh_heads(&mut inputs).await;
+                } else if inputs.iter().any(|input| matches!(input, Input::PushEnded { .. })) {
+                    inputs.splice(0..0, self.untold_heads().await);
                 }
                 self.plan(mind, inputs);
             }
@@ -110,11 +112,21 @@ impl Conductor {
     /// of the past would push for ever. So it is told what is, not what was.
     async fn refresh_heads(&self, inputs: &mut [Input]) {
         // Heads that cannot be read now are a fault that every other visit to the desk reports.
-        let Ok(now) = self.desk.with(|desk| facts::heads(desk)).await else { return };
+        let Ok(now) = self.desk.with(|desk| facts::heads_to_tell(desk)).await else { return };
         for input in inputs {
             if let Input::Heads { heads, .. } = input {
                 *heads = now;
             }
         }
+    }
+
+    /// A push takes what is, too: should it have moved where no merger hears of it, the planner would push again for ever.
+    async fn untold_heads(&self) -> Option<Input> {
+        let told = self.desk.with(|desk| {
+            let untold = desk.has_untold_tips()?;
+            untold.then(|| facts::heads_to_tell(desk)).transpose()
+        });
+        let heads = told.await.ok().flatten()?;
+        Some(Input::Heads { heads, origin: Origin::Forwarded })
     }
 }

@@ -133,15 +133,15 @@ impl Merge {
         brought.keys.extend(desk.follow_annex_branch()?);
         brought.keys.sort_unstable();
         brought.keys.dedup();
-        let heads = facts::heads(desk)?;
-        brought.moved = heads != before || !brought.keys.is_empty();
+        let untold = self.tell.is_some() && desk.has_untold_tips()?;
+        brought.moved = untold || facts::heads(desk)? != before || !brought.keys.is_empty();
         let Some(tell) = self.tell.as_ref().filter(|_| brought.moved) else { return Ok(()) };
         let mut inputs = Vec::new();
         if !brought.keys.is_empty() {
             inputs.push(Input::Contents(facts::of_keys(desk, &self.places, &brought.keys, false)?));
         }
         let origin = if brought.made_merge { Origin::Merged } else { Origin::Forwarded };
-        inputs.push(Input::Heads { heads, origin });
+        inputs.push(Input::Heads { heads: facts::heads_to_tell(desk)?, origin });
         tell.send(Fact::Planner(inputs)).ok();
         Ok(())
     }
@@ -235,4 +235,54 @@ fn authors(desk: &Desk, ours: Option<Oid>, theirs: &[Oid]) -> Vec<String> {
         }
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+    use tributary_formats::uuid::RepoUuid;
+    use tributary_repo::annex_branch::LogChange;
+
+    use super::*;
+    use crate::state::desk::scene::Scene;
+
+    /// The heads of which the planner was told meanwhile.
+    fn told(facts: &mut mpsc::UnboundedReceiver<Fact>) -> Vec<Heads> {
+        let inputs = std::iter::from_fn(|| facts.try_recv().ok()).flat_map(|fact| match fact {
+            Fact::Planner(inputs) => inputs,
+            _ => vec![],
+        });
+        inputs
+            .filter_map(|input| if let Input::Heads { heads, .. } = input { Some(heads) } else { None })
+            .collect()
+    }
+
+    #[test]
+    fn a_push_of_nothing_but_the_git_annex_branch_is_told() {
+        let mut scene = Scene::new();
+        let dir = scene.machine.join("folder");
+        let known = facts::heads_to_tell(&mut scene.desk).unwrap();
+        let (tell, mut facts) = mpsc::unbounded_channel();
+        let merge = Merge {
+            desk: DeskHandle::new(scene.desk),
+            repositories: Repositories::new(dir.clone()),
+            places: Places::default(),
+            tell: Some(tell),
+            first: None,
+        };
+        assert!(!merge.merge(None).unwrap().moved);
+        assert_eq!(told(&mut facts), [], "it knows");
+        // Straight to the branch, and no location in it.
+        let pushed = Repository::open(&dir).unwrap();
+        let change = LogChange::Description {
+            uuid: RepoUuid::parse("another").unwrap(),
+            description: "another computer".into(),
+        };
+        pushed.annex_branch().update(&[change], unix_now(), "pushed").unwrap();
+        assert!(merge.merge(None).unwrap().moved);
+        let heads = told(&mut facts);
+        assert_eq!(heads.len(), 1);
+        assert_ne!(heads[0], known);
+        assert!(!merge.merge(None).unwrap().moved, "once is enough");
+    }
 }
