@@ -297,8 +297,13 @@ impl WorkTree {
         Ok(removed)
     }
 
+    /// Removes the directories above `path`, as far as they are empty.
+    pub fn remove_empty_parents(&self, path: &TreePath) -> io::Result<()> {
+        walk::remove_empty_parents(&self.top, path)
+    }
+
     /// Renames a file that is the expected version to a name that must be free, both within the tree: a move that
-    /// others made, without copying the content.
+    /// others made, without copying the content. What is above its old name stays, also when that is empty now.
     pub fn rename_known(
         &self,
         from: &TreePath,
@@ -320,7 +325,6 @@ impl WorkTree {
         let new = swap::Spot { dir: &to_dir, name: to.file_name() };
         match swap::rename(&old, &new, &expected)? {
             swap::Swapped::Done => {
-                walk::remove_empty_parents(&self.top, from)?;
                 let now = stat_at(&to_dir, to.file_name())?;
                 Ok(Placed::Done(now.filter(|now| now.same_content(&expected)).unwrap_or(expected)))
             }

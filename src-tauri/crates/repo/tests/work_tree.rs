@@ -191,7 +191,11 @@ fn moving_and_the_executable_bit() {
         panic!("nothing is in the way")
     };
     assert_eq!((moved.ino, moved), (known.ino, folder.stat("b/c/g")));
+    assert_eq!(folder.names(), ["a", "b", "taken"], "what comes next may belong there");
+    folder.tree.remove_empty_parents(&path("a/f")).unwrap();
     assert_eq!(folder.names(), ["b", "taken"], "the directory that this left empty has gone");
+    folder.tree.remove_empty_parents(&path("b/f")).unwrap();
+    assert_eq!(folder.names(), ["b", "taken"], "and another has not");
     assert_eq!(folder.tree.rename_known(&path("a/f"), &path("h"), known).unwrap(), Placed::EditedMeanwhile);
 
     let Placed::Done(executable) = folder.tree.set_executable(&path("b/c/g"), true, moved).unwrap() else {

@@ -19,7 +19,7 @@ use tributary_formats::tree_path::TreePath;
 use tributary_repo::place_in_tree::PlaceError;
 use tributary_status::ProblemCode;
 
-use self::rounds::{Act, Pass, Walk};
+use self::rounds::{Pass, Walk};
 use self::settle::Settled;
 use crate::folder_facts::{Fact, FactSender};
 use crate::parallel;
@@ -113,10 +113,17 @@ impl Applier {
                 let repositories = self.repositories.clone();
                 let placed = tokio::task::spawn_blocking(move || {
                     let work = repositories.with(tributary_repo::Repository::work_tree);
-                    // Moves and removals make room for one another, so they keep their order.
-                    let done = match tasks.iter().all(|task| matches!(task.act, Act::File { .. })) {
-                        true => parallel::map(&tasks, |task| act::act(&work, task)),
-                        false => tasks.iter().map(|task| act::act(&work, task)).collect(),
+                    let done = if rounds::are_independent(&tasks) {
+                        let done = parallel::map(&tasks, |task| act::act(&work, task));
+                        act::clear_behind(&work, &tasks);
+                        done
+                    } else {
+                        let in_order = tasks.iter().map(|task| {
+                            let done = act::act(&work, task);
+                            act::clear_behind(&work, std::slice::from_ref(task));
+                            done
+                        });
+                        in_order.collect()
                     };
                     let placed: Vec<_> = done.into_iter().zip(tasks).collect();
                     act::tell_git_annex(&repositories, &placed);

@@ -1,7 +1,10 @@
 //! Acts: one placement, move or removal in the work tree.
 
+use std::collections::BTreeMap;
+
 use tributary_repo::keysdb;
 use tributary_repo::place_in_tree::{Expected, PlaceError, Placed, Removed, WorkTree};
+use tributary_repo::repository::OpenError;
 use tributary_repo::stat::FileStat;
 
 use super::rounds::{Act, Task};
@@ -20,11 +23,26 @@ pub(super) enum Done {
     Failed(PlaceError),
 }
 
+/// The work tree, or why it cannot be used.
+type Work = Result<std::io::Result<WorkTree>, OpenError>;
+
+/// Removes the folders that moves left empty, each looked at once.
+pub(super) fn clear_behind(work: &Work, tasks: &[Task]) {
+    let Ok(Ok(work)) = work else { return };
+    let left = tasks.iter().filter_map(|task| match &task.act {
+        Act::Move { from, .. } => Some((from.parent()?, from)),
+        _ => None,
+    });
+    for from in left.collect::<BTreeMap<_, _>>().into_values() {
+        if let Err(error) = work.remove_empty_parents(from) {
+            // An empty folder too many does no harm.
+            tracing::debug!(%error, "a folder that may be empty stays");
+        }
+    }
+}
+
 /// Does one task, unless what stands there is not what was known.
-pub(super) fn act(
-    work: &Result<std::io::Result<WorkTree>, tributary_repo::repository::OpenError>,
-    task: &Task,
-) -> Done {
+pub(super) fn act(work: &Work, task: &Task) -> Done {
     let work = match work {
         Ok(Ok(work)) => work,
         Ok(Err(error)) => {

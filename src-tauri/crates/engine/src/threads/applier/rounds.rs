@@ -1,6 +1,6 @@
 //! Rounds: which paths are looked at next, and what is to be done at each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use tributary_formats::key::Key;
@@ -177,6 +177,25 @@ pub(super) fn next_round(desk: &mut Desk, pass: Pass, walk: &mut Walk) -> Result
     Ok(tasks)
 }
 
+/// Whether the order of these tasks makes no difference: nothing is placed below where a file still stands that another of
+/// them moves away. A move goes to where nothing stands; removals make room for one another.
+pub(super) fn are_independent(tasks: &[Task]) -> bool {
+    let mut left = HashSet::new();
+    for task in tasks {
+        match &task.act {
+            Act::File { .. } => {}
+            Act::Move { from, .. } => _ = left.insert(from),
+            Act::Bytes { .. } | Act::Link { .. } | Act::Remove | Act::Nothing => return false,
+        }
+    }
+    let above = |path: &TreePath| std::iter::successors(path.parent(), TreePath::parent);
+    left.is_empty()
+        || tasks.iter().all(|task| {
+            let path = &task.standing.path;
+            !left.contains(path) && above(path).all(|above| !left.contains(&above))
+        })
+}
+
 /// Files that are to be removed in the same go, by their content: a move costs a rename instead of a copy. Each is
 /// offered once, to the first path that wants it.
 fn leaving(desk: &mut Desk, rows: &[Standing]) -> Result<HashMap<Key, (TreePath, FileStat)>, DeskError> {
@@ -197,4 +216,38 @@ fn leaving(desk: &mut Desk, rows: &[Standing]) -> Result<HashMap<Key, (TreePath,
 fn blob(desk: &Desk, entry: TreeEntry) -> Result<Vec<u8>, DeskError> {
     let blob = desk.repo.git().find_blob(entry.oid).map_err(|error| DeskError::Git(error.to_string()))?;
     Ok(blob.content().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::desk::scene::{key, path};
+
+    fn task(name: &str, act: Act) -> Task {
+        let standing =
+            Standing { path: path(name), key: None, known: None, reason: Reason::Arriving, leaves: None };
+        Task { standing, entry: None, act }
+    }
+
+    fn moved(from: &str, to: &str) -> Task {
+        let known = FileStat::from(&std::fs::metadata("/").unwrap());
+        task(to, Act::Move { key: key(1), from: path(from), known, executable: false })
+    }
+
+    fn file(name: &str) -> Task {
+        task(name, Act::File { key: key(1), object: PathBuf::new(), executable: false })
+    }
+
+    #[test]
+    fn tasks_are_done_in_order_where_one_makes_room_for_another() {
+        assert!(are_independent(&[]));
+        assert!(are_independent(&[file("a"), file("b/c")]));
+        assert!(are_independent(&[moved("a/f", "b/f"), moved("a/g", "b/g"), file("a/h")]));
+        assert!(!are_independent(&[file("a/b/c"), moved("a", "b")]), "a file becomes a folder");
+        assert!(!are_independent(&[moved("a", "b"), moved("c", "a/d")]));
+        assert!(!are_independent(&[moved("a", "b"), file("a")]));
+        for act in [Act::Remove, Act::Nothing, Act::Link { target: vec![] }] {
+            assert!(!are_independent(&[file("a"), task("b", act)]));
+        }
+    }
 }
