@@ -15,13 +15,11 @@ use tokio_util::sync::CancellationToken;
 use tributary_xmpp::channel::{ChannelError, Frame, MAX_DATA, Receiver, Sender};
 use tributary_xmpp::upload::Sealed;
 
+use super::Patience;
 use super::files::{Direction, Files, Incoming, Outgoing};
 
 /// Pieces that may wait in each direction.
 const DEPTH: usize = 4;
-
-/// How long the other side has to say that it is done when nobody here listens any more.
-const FAREWELL: Duration = Duration::from_secs(10);
 
 /// A relay may keep the end of what it carries until more comes (prosody 0.12's does): while an answer is due it gets
 /// more, this often.
@@ -111,7 +109,7 @@ impl Feed {
         self,
         mut receiver: Receiver<R>,
         mut sender: Sender<W>,
-        silence: Duration,
+        patience: Patience,
         pads: Pads,
         files: Option<(Files, bool)>,
         cut: &CancellationToken,
@@ -238,7 +236,7 @@ impl Feed {
         // stands is the stream's to give up.
         let silent = async {
             loop {
-                let until = *last.lock().unwrap_or_else(PoisonError::into_inner) + silence;
+                let until = *last.lock().unwrap_or_else(PoisonError::into_inner) + patience.silence;
                 if until <= Instant::now() {
                     return;
                 }
@@ -255,7 +253,11 @@ impl Feed {
         };
         let unheard = async {
             heard.closed().await;
-            tokio::time::sleep(FAREWELL).await;
+            tokio::time::sleep(patience.farewell).await;
+            // Who has said all is not talking to nobody, but waits for an answer.
+            if all_heard.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
         };
         let ended: Result<(), ChannelError> = tokio::select! {
             ended = async { tokio::try_join!(outward, inward).map(|_| ()) } => ended,
@@ -268,7 +270,7 @@ impl Feed {
             tracing::debug!(%fault, "a tunnel broke");
             // A reader that has pieces left reads those first; one that is gone needs no word.
             let told = heard.send(Heard::Fault(io::Error::new(io::ErrorKind::ConnectionAborted, fault)));
-            timeout(FAREWELL, told).await.ok();
+            timeout(patience.farewell, told).await.ok();
         }
         exit.into_inner().unwrap_or_else(PoisonError::into_inner)
     }

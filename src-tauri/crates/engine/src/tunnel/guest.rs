@@ -77,7 +77,7 @@ impl Guest<'_> {
         let end = cut.clone();
         let carried = async move {
             let files = files.map(|files| (files, takes_files));
-            feed.carry(receiver, sender, patience.silence, pads, files, &cut).await;
+            feed.carry(receiver, sender, patience, pads, files, &cut).await;
         }
         .boxed();
         let cut = Arc::new(move || end.cancel());

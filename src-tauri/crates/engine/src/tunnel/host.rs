@@ -163,7 +163,7 @@ where
         }
     });
     let files = files.map(|files| (files, false));
-    let carried = feed.carry(receiver, sender, patience.silence, pads, files, &listed.cut);
+    let carried = feed.carry(receiver, sender, patience, pads, files, &listed.cut);
     let finished = async {
         match serving.await.expect("serving does not panic") {
             Ok(served) => served,

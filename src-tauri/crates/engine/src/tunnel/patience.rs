@@ -14,6 +14,8 @@ pub(crate) struct Patience {
     pub(crate) handshake: Duration,
     /// While nothing goes in either direction. Git says something every few seconds when it is at work.
     pub(crate) silence: Duration,
+    /// Until the other side says that it is done, when nobody here listens any more.
+    pub(crate) farewell: Duration,
     /// What a push may cost.
     pub(crate) limits: serve::Limits,
     /// The only way that is tried to open streams, when not all are.
@@ -25,6 +27,7 @@ impl Default for Patience {
         Self {
             handshake: Duration::from_secs(30),
             silence: Duration::from_secs(120),
+            farewell: Duration::from_secs(10),
             limits: serve::Limits::default(),
             only: None,
         }

@@ -1,7 +1,7 @@
 mod files;
 
 use std::collections::BTreeSet;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -18,6 +18,7 @@ use tributary_testkit::Repo;
 use tributary_xmpp::channel::{self, Binding, Carrier, Frame, Party};
 use tributary_xmpp::pairing::Right;
 
+use super::bridge::{self, Ends, Pads};
 use super::carried::Carried;
 use super::door::Inside;
 use super::guest::Guest;
@@ -342,6 +343,50 @@ async fn who_leaves_without_a_word_of_gits_leaves_nothing_behind() {
             .await
             .expect("nothing of it is left on the list");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_said_all_hears_an_answer_that_takes_long() {
+    let farewell = Duration::from_millis(20);
+    let scene = Scene::new(Right::Edit, Patience { farewell, ..Patience::default() });
+    let (near, far) = duplex(64 * 1024);
+    let party =
+        |keys: &DeviceKeys, at: &str| Party { device: keys.public().id(), address: at.parse().unwrap() };
+    let binding = Binding {
+        carrier: Carrier::InBand,
+        stream: "t1".into(),
+        initiator: party(&scene.bob, BOB),
+        responder: party(&scene.alice, ALICE),
+    };
+    let (alice, bob) = (scene.alice.public(), scene.bob.public());
+    let (guest, host) = tokio::join!(
+        channel::initiate(near, &scene.bob, &alice, &binding, LIMIT),
+        channel::accept(far, &scene.alice, &bob, &binding, LIMIT),
+    );
+    let ((mut to_host, mut from_host), (to_guest, from_guest)) = (guest.unwrap(), host.unwrap());
+    let (Ends { mut reader, mut writer }, feed) = bridge::bridge();
+    let cut = CancellationToken::new();
+    let carried = feed.carry(from_guest, to_guest, scene.tunnels.0.patience, Pads::Never, None, &cut);
+    // Git that checks a push when it has all of it, and hears no more meanwhile.
+    let git = blocking(move || {
+        reader.read_to_end(&mut Vec::new()).unwrap();
+        drop(reader);
+        std::thread::sleep(10 * farewell);
+        writer.write_all(b"unpack ok").unwrap();
+        writer.exit(0);
+    });
+    let asking = async {
+        to_host.send(Frame::Data(b"a push".to_vec())).await.unwrap();
+        to_host.end().await.unwrap();
+        let mut heard = Vec::new();
+        while let Some(frame) = from_host.next().await.unwrap() {
+            heard.push(frame);
+        }
+        heard
+    };
+    let all = async { tokio::join!(carried, git, asking) };
+    let (_, (), heard) = tokio::time::timeout(LIMIT, all).await.unwrap();
+    assert_eq!(heard, [Frame::Data(b"unpack ok".to_vec()), Frame::Exit(0), Frame::End]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
