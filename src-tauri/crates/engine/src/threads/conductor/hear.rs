@@ -112,7 +112,7 @@ impl Conductor {
     /// of the past would push for ever. So it is told what is, not what was.
     async fn refresh_heads(&self, inputs: &mut [Input]) {
         // Heads that cannot be read now are a fault that every other visit to the desk reports.
-        let Ok(now) = self.desk.with(|desk| facts::heads_to_tell(desk)).await else { return };
+        let Ok(now) = self.desk.with(facts::heads_to_tell).await else { return };
         for input in inputs {
             if let Input::Heads { heads, .. } = input {
                 *heads = now;
