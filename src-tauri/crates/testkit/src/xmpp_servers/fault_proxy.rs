@@ -18,6 +18,7 @@ struct Shared {
     pairs: Mutex<Vec<Pair>>,
     seen: AtomicUsize,
     turns_away: AtomicBool,
+    swallows_new: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -49,7 +50,8 @@ impl FaultProxy {
                     continue;
                 }
                 // A client that cannot be joined is turned away by its end being dropped, as by a server that is down.
-                if let Ok(pair) = Pair::join(client, target) {
+                let swallows = accepting.swallows_new.load(Ordering::SeqCst);
+                if let Ok(pair) = Pair::join(client, target, swallows) {
                     accepting.pairs().push(pair);
                 }
             }
@@ -82,6 +84,11 @@ impl FaultProxy {
     pub fn swallow(&self) {
         self.shared.pairs().iter().for_each(|pair| pair.swallows.store(true, Ordering::SeqCst));
     }
+
+    /// Swallows all that comes on new connections too, as in front of a server that hangs.
+    pub fn swallow_new(&self) {
+        self.shared.swallows_new.store(true, Ordering::SeqCst);
+    }
 }
 
 impl Drop for FaultProxy {
@@ -100,9 +107,9 @@ impl Shared {
 }
 
 impl Pair {
-    fn join(client: TcpStream, target: u16) -> io::Result<Pair> {
+    fn join(client: TcpStream, target: u16, swallows: bool) -> io::Result<Pair> {
         let server = TcpStream::connect((Ipv4Addr::LOCALHOST, target))?;
-        let swallows = Arc::new(AtomicBool::new(false));
+        let swallows = Arc::new(AtomicBool::new(swallows));
         for (from, to) in [(&client, &server), (&server, &client)] {
             to.set_nodelay(true)?;
             let (from, to, swallows) = (from.try_clone()?, to.try_clone()?, Arc::clone(&swallows));
@@ -170,6 +177,10 @@ mod tests {
         assert_eq!(error, io::ErrorKind::WouldBlock, "but the connection stands");
         let mut second = connect();
         assert_eq!(say(&mut second).ok(), Some(b'x'), "a new connection passes");
+        proxy.swallow_new();
+        let error = say(&mut connect()).expect_err("nothing comes back").kind();
+        assert_eq!(error, io::ErrorKind::WouldBlock, "and now none");
+        assert_eq!(say(&mut second).ok(), Some(b'x'), "one that stood before does");
         proxy.turn_away(true);
         assert!(say(&mut connect()).is_err(), "unless it is turned away");
         proxy.cut();
