@@ -11,6 +11,8 @@ pub struct Config {
     pub uuid: RepoUuid,
     /// First and longest delay between tries of what failed.
     pub retry: (Millis, Millis),
+    /// Delay until what a person has to mend is looked at again, in case they did and nothing told us.
+    pub person_retry: Millis,
     /// First and longest pause between two looks while no hint can reach us.
     pub poll: (Millis, Millis),
     /// Pause between two looks while hints reach us: for those who cannot send any, and for lost ones.
@@ -42,6 +44,7 @@ impl Config {
         Self {
             uuid,
             retry: (Millis::from_secs(2), Millis::from_secs(30 * 60)),
+            person_retry: Millis::from_secs(30 * 60),
             poll: (Millis::from_secs(5), Millis::from_secs(5 * 60)),
             safety_poll: Millis::from_secs(30 * 60),
             content_first_keys: 64,

@@ -173,7 +173,8 @@ pub enum Failure {
     Later,
     /// "Not before this long from now", such as content that is thawing.
     After(Millis),
-    /// "Once a person has done something": tried at the next `LookNow` or `PlaceUp`.
+    /// "Once a person has done something": tried at the next `LookNow` or `PlaceUp`, and after half an hour in case they
+    /// did it elsewhere.
     Person,
     /// "Never": tried again only when something about it changes (`PlaceKnown`, or new facts of that key).
     Never,

@@ -21,7 +21,9 @@ pub(crate) struct Setback {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Until {
     Moment(Instant),
-    Person,
+    /// A person has to act, mostly elsewhere (a key at the server, a drive's rights): nothing tells us when they did,
+    /// so it is looked at again at this moment, or as soon as they say so here.
+    Person(Instant),
     Change,
 }
 
@@ -44,7 +46,7 @@ impl Setback {
                 Self { tries: (tries + 1).min(MAX_TRIES), until: Until::Moment(now.after(delay)) }
             }
             Failure::After(wait) => Self { tries, until: Until::Moment(now.after(wait)) },
-            Failure::Person => Self { tries, until: Until::Person },
+            Failure::Person => Self { tries, until: Until::Person(now.after(config.person_retry)) },
             Failure::Never => Self { tries, until: Until::Change },
         }
     }
@@ -52,17 +54,22 @@ impl Setback {
     /// Whether it still rests at `now`.
     pub(crate) fn rests(&self, now: Instant) -> bool {
         match self.until {
-            Until::Moment(moment) => now < moment,
-            Until::Person | Until::Change => true,
+            Until::Moment(moment) | Until::Person(moment) => now < moment,
+            Until::Change => true,
         }
     }
 
-    /// The moment when it may be tried again, if time alone ends the rest.
+    /// The moment when it may be tried again, if time ends the rest.
     pub(crate) fn moment(&self) -> Option<Instant> {
         match self.until {
-            Until::Moment(moment) => Some(moment),
-            Until::Person | Until::Change => None,
+            Until::Moment(moment) | Until::Person(moment) => Some(moment),
+            Until::Change => None,
         }
+    }
+
+    /// Whether it will hardly end by itself: a person has to act, or what failed has to change.
+    pub(crate) fn needs_somebody(&self) -> bool {
+        matches!(self.until, Until::Person(_) | Until::Change)
     }
 
     /// Whether a change of what is known about it ends the rest.
@@ -147,13 +154,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_named_event_ends_a_rest_without_a_moment() {
+    fn what_needs_a_person_is_looked_at_again_in_half_an_hour_and_what_never_works_only_when_it_changed() {
         let config = config();
         let seed = Seed::of(&config, 1);
         let person = Setback::next(None, Failure::Person, seed, &config, Instant(0));
         let never = Setback::next(None, Failure::Never, seed, &config, Instant(0));
-        assert!(person.rests(Instant(u64::MAX)) && never.rests(Instant(u64::MAX)));
+        let half_an_hour = Instant(30 * 60 * 1000);
+        assert!(person.rests(Instant(half_an_hour.0 - 1)) && !person.rests(half_an_hour));
+        assert!(never.rests(Instant(u64::MAX)));
         assert!(never.ends_with_change() && !person.ends_with_change());
+        assert!(never.needs_somebody() && person.needs_somebody());
     }
 
     #[test]

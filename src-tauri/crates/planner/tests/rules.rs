@@ -381,6 +381,27 @@ fn what_needs_a_person_waits_for_one() {
 }
 
 #[test]
+fn what_a_person_mended_elsewhere_is_found_out_by_itself() {
+    let mut desk = Desk::at_rest(&[(A, 100)]);
+    let (heads, _) = desk.heads(1, Origin::Local);
+    let failed = desk.now;
+    desk.pushed(A, heads, PushResult::Failed(Failure::Person));
+    loop {
+        match desk.sleep()[..] {
+            [Effect::Push { place: A, .. }] => break,
+            [Effect::Fetch { place: A }] => {
+                if desk.fetched(A, None).contains(&Effect::Push { place: A, heads }) {
+                    break;
+                }
+            }
+            ref other => panic!("{other:?}"),
+        }
+    }
+    let waited = desk.now.since(failed);
+    assert!((Millis::from_secs(1800)..=Millis::from_secs(1805)).contains(&waited), "{waited:?}");
+}
+
+#[test]
 fn a_round_of_looking_ends_when_every_place_was_asked() {
     let mut desk = Desk::at_rest(&[(A, 100), (B, 100)]);
     desk.tell(Input::LookNow);

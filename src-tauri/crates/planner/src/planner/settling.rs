@@ -60,7 +60,7 @@ impl Planner {
     fn reasons(&self, known: &Known) -> impl Iterator<Item = Why> {
         let work = self.has_work(known);
         let setbacks = [known.exchange.failed(), known.uploads.setback(), known.downloads.setback()];
-        let person = setbacks.iter().flatten().any(|setback| setback.moment().is_none());
+        let person = setbacks.iter().flatten().any(|setback| setback.needs_somebody());
         let retry = known.unreachable.is_some() || setbacks.iter().flatten().next().is_some();
         let full = known.uploads.is_full();
         let reasons = [
