@@ -3,7 +3,7 @@
 use std::fs;
 
 use tributary_testkit::xmpp_servers::XmppServer as _;
-use tributary_testkit::{OddFiles, annex_versions, eventually, snapshot};
+use tributary_testkit::{OddFiles, annex_versions, eventually, snapshot, try_snapshot};
 
 use crate::scene::{LIMIT, Point, Scene};
 
@@ -58,6 +58,25 @@ fn the_xmpp_server_was_killed() {
     scene.meet();
     scene.b.write("told by a hint", b"again");
     scene.arrives(&snapshot(&scene.b.folder));
+    scene.settles();
+}
+
+#[test]
+fn the_connection_to_the_server_died_without_a_word() {
+    let Some(scene) = Scene::set(Point::BehindSshd) else { return };
+    scene.a.write("before", b"1");
+    scene.arrives(&snapshot(&scene.a.folder));
+    scene.settles();
+    // As when a laptop is closed in the middle of an exchange, and opened at another place: nothing ends the connection.
+    scene.a.write("while the network goes", b"2");
+    eventually(LIMIT, "a session with the server is caught", || {
+        (scene.sshd().freeze_sessions() > 0).then_some(())
+    });
+    let expected = snapshot(&scene.a.folder);
+    // After a minute without a sign it is given up, and made anew.
+    eventually(3 * LIMIT, "the change is in B", || {
+        (try_snapshot(&scene.b.folder).ok()? == expected).then_some(())
+    });
     scene.settles();
 }
 

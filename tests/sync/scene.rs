@@ -90,6 +90,11 @@ impl Scene {
         self.sandbox.join("point")
     }
 
+    /// What the point is behind.
+    pub fn sshd(&self) -> &Sshd {
+        self.sshd.as_ref().expect("the point is behind sshd")
+    }
+
     fn make_point(&self) {
         let bare = self.place().join("names.git");
         fs::create_dir_all(self.place().join("store")).expect("our own folder can be written");

@@ -240,12 +240,16 @@ impl Tunnels {
         (client.to_bare() == peer.address.to_bare()).then(|| (client.clone(), *came))
     }
 
-    /// The paired device that is online as this client.
+    /// The paired device that is online as this client. One whose presence was not seen counts where it was when it was
+    /// paired: who thinks better of it at once never shows its presence, and has to be able to say so.
     fn behind(&self, client: &FullJid) -> Option<Peer> {
         let now = self.now();
-        let tag = now.there.iter().find_map(|(tag, (at, _))| (at == client).then_some(*tag))?;
+        let tag = now.there.iter().find_map(|(tag, (at, _))| (at == client).then_some(*tag));
         drop(now);
-        self.0.peers.of_tag(tag).filter(|peer| peer.address.to_bare() == client.to_bare())
+        match tag {
+            Some(tag) => self.0.peers.of_tag(tag).filter(|peer| peer.address.to_bare() == client.to_bare()),
+            None => self.0.peers.all().into_iter().find(|peer| peer.address == *client),
+        }
     }
 
     fn lets_in(&self, client: &FullJid) -> bool {

@@ -2,6 +2,7 @@
 
 pub(crate) mod local;
 pub(crate) mod process;
+pub(crate) mod ssh;
 pub(crate) mod stream;
 
 use std::collections::BTreeMap;

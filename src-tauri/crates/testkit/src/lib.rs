@@ -9,6 +9,7 @@ mod clock;
 mod computer;
 mod deadline;
 mod desktop;
+mod engine_socket;
 mod git;
 mod judge;
 mod name_server;

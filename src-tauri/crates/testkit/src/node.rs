@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::deadline::Deadline;
+use crate::engine_socket;
 use crate::process::{Finished, Process, run_within, tail};
 use crate::sandbox::Sandbox;
 
@@ -270,6 +271,16 @@ impl Node {
         let finished = run_within(command, COMMAND_LIMIT).ok();
         serde_json::from_slice(finished.stdout_bytes())
             .unwrap_or_else(|cause| panic!("standard output is not one JSON value ({cause}): {finished}"))
+    }
+
+    /// Asks the daemon as other programs do, in the words of its socket, and gives its reply.
+    ///
+    /// # Panics
+    ///
+    /// When it does not answer.
+    #[track_caller]
+    pub fn ask(&self, command: &Value) -> Value {
+        engine_socket::ask(&self.socket(), command).unwrap_or_else(|cause| panic!("{command}: {cause}"))
     }
 
     /// The folder `dir` as `trib status` shows it.

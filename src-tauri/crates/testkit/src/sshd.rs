@@ -134,6 +134,17 @@ impl Sshd {
         }
     }
 
+    /// Freezes the sessions that are open (SIGSTOP): their connections stay, and nothing is heard of them any more. New
+    /// ones are served. Gives how many there were.
+    pub fn freeze_sessions(&self) -> usize {
+        let sessions = self.process.as_ref().map(|server| children(server.pid())).unwrap_or_default();
+        let frozen = sessions
+            .into_iter()
+            .filter_map(rustix::process::Pid::from_raw)
+            .filter(|session| rustix::process::kill_process(*session, rustix::process::Signal::STOP).is_ok());
+        frozen.count()
+    }
+
     /// Starts it on the same port with the same keys, after a kill.
     ///
     /// # Panics

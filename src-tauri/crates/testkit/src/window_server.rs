@@ -20,6 +20,7 @@ use std::thread::JoinHandle;
 use serde_json::{Value, json};
 
 use self::http::{Answer, Request};
+use crate::engine_socket;
 
 /// What a page runs before its own code.
 const BRIDGE: &str = include_str!("window_server/bridge.js");
@@ -80,7 +81,7 @@ impl WindowServer {
     /// When the engine does not answer.
     #[track_caller]
     pub fn wish(&self, command: &Value) -> Value {
-        relay::ask(&self.socket, command)
+        engine_socket::ask(&self.socket, command)
             .unwrap_or_else(|cause| panic!("the engine does not answer: {cause}"))
     }
 
@@ -142,7 +143,7 @@ impl Site {
         let asked: Value = serde_json::from_slice(&request.body)?;
         let (command, args) = (asked["command"].as_str().unwrap_or_default(), &asked["args"]);
         if command == "command" {
-            return relay::ask(&self.socket, &args["command"]).map(|reply| Answer::json(&reply));
+            return engine_socket::ask(&self.socket, &args["command"]).map(|reply| Answer::json(&reply));
         }
         Ok(match (self.shell)(command, args) {
             Some(value) => Answer::json(&value),

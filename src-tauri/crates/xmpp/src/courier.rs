@@ -83,10 +83,26 @@ impl Courier {
     /// # Errors
     /// When there is none; whether the packet arrived is then not known.
     pub async fn send(&self, to: &FullJid, packet: Packet) -> Result<Packet, CourierError> {
+        self.dispatch(to, packet).await?.await.unwrap_or(Err(CourierError::Offline))
+    }
+
+    /// Sends a packet whose answer changes nothing. What is sent later comes later.
+    ///
+    /// # Errors
+    /// [`CourierError::Offline`] when the session is over.
+    pub async fn tell(&self, to: &FullJid, packet: Packet) -> Result<(), CourierError> {
+        self.dispatch(to, packet).await.map(drop)
+    }
+
+    async fn dispatch(
+        &self,
+        to: &FullJid,
+        packet: Packet,
+    ) -> Result<oneshot::Receiver<Result<Packet, CourierError>>, CourierError> {
         let (reply, answer) = oneshot::channel();
         let dispatch = Dispatch::Packet { to: to.clone(), packet, reply };
         self.outbox.send(dispatch).await.map_err(|_| CourierError::Offline)?;
-        answer.await.unwrap_or(Err(CourierError::Offline))
+        Ok(answer)
     }
 
     /// Asks all clients of an account which of them shows the code with this number, for who knows no full address. Who

@@ -67,19 +67,22 @@ pub(super) async fn clone(
     place: Option<String>,
     description: Option<String>,
 ) -> Result<Reply, Failure> {
-    fetch(engine, url, path, place.unwrap_or_else(|| ORIGIN.to_owned()), description).await?;
+    let place = place.unwrap_or_else(|| ORIGIN.to_owned());
+    fetch(engine, url, path, place, description, &Cancel::new()).await?;
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
     start(engine, &path).await?;
     done(format!("{} is here; its files arrive now.", path.display()))
 }
 
-/// Gets names and logs of a folder into an empty one, which is not synced yet. What fails leaves nothing.
+/// Gets names and logs of a folder into an empty one, which is not synced yet. What fails or is cancelled leaves
+/// nothing.
 pub(crate) async fn fetch(
     engine: &Arc<Engine>,
     url: &str,
     path: &Path,
     place: String,
     description: Option<String>,
+    cancel: &Cancel,
 ) -> Result<(), Failure> {
     let _turn = engine.changing.lock().await;
     not_watched(engine, path)?;
@@ -94,10 +97,10 @@ pub(crate) async fn fetch(
         ));
     }
     let setup = setup(engine, description);
-    let (top, from) = (path.to_owned(), url.to_owned());
+    let (top, from, cancel) = (path.to_owned(), url.to_owned(), cancel.clone());
     let clone = move || {
         Repository::init_to_fetch(&top).map_err(|error| made_in_vain(&top, existed, &error))?;
-        fill(&top, &from, &place, &setup).inspect_err(|_| take_back(&top, existed))
+        fill(&top, &from, &place, &setup, &cancel).inspect_err(|_| take_back(&top, existed))
     };
     tokio::task::spawn_blocking(clone).await.expect("cloning does not panic")
 }
@@ -148,7 +151,7 @@ pub(crate) async fn start(engine: &Arc<Engine>, path: &Path) -> Result<(), Failu
 }
 
 /// Fetches a folder into the empty repository at `path`, and makes it one of git-annex's.
-fn fill(path: &Path, url: &str, place: &str, setup: &Setup) -> Result<(), Failure> {
+fn fill(path: &Path, url: &str, place: &str, setup: &Setup, cancel: &Cancel) -> Result<(), Failure> {
     let failed = |why: String| {
         let sentence = format!("{url} could not be cloned: {why}");
         fault(None, sentence, "Check the address, and that you may read there.")
@@ -156,7 +159,7 @@ fn fill(path: &Path, url: &str, place: &str, setup: &Setup) -> Result<(), Failur
     let git = Repository::open_to_fetch(path).map_err(|error| failed(format!("{}.", chain(&error))))?;
     let remote = GitRemote::add(&git, place, url)
         .map_err(|error| failed(format!("it is no address of a repository: {error}.")))?;
-    fetch::fetch(&git, &remote, &no_meter, &Cancel::new()).map_err(|error| match &error {
+    fetch::fetch(&git, &remote, &no_meter, cancel).map_err(|error| match &error {
         RemoteError::Unreachable { .. } | RemoteError::NotRepository { .. } => {
             failed(format!("{}.", chain(&error)))
         }
@@ -181,7 +184,7 @@ fn fill(path: &Path, url: &str, place: &str, setup: &Setup) -> Result<(), Failur
     git.set_head(&format!("refs/heads/{branch}")).map_err(|error| failed(format!("{error}.")))?;
     drop(git);
     let repo = Repository::init_annex(path, setup).map_err(|error| not_made(path, &error))?;
-    remotes::learn_uuid(&repo, &remote)?;
+    remotes::learn_uuid(&repo, &remote, cancel)?;
     drop(repo);
     let desk = DeskHandle::new(Desk::open(path).map_err(|error| failed(format!("{}.", chain(&error))))?);
     let merge = Merge {

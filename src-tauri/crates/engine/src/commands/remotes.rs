@@ -99,7 +99,7 @@ fn connect(folder: &Folder, repo: &Repository, name: &str, url: &str, contents: 
             "Say `git annex init` in it on the server; then add it without --contents.",
         ));
     }
-    learn_uuid(repo, &remote)?;
+    learn_uuid(repo, &remote, &folder.cancel)?;
     let fetched = fetch::fetch(repo.git(), &remote, &no_meter, &folder.cancel);
     fetched.map_err(|error| {
         let (_, problem) = fetcher::remote_fault(name, &error);
@@ -126,10 +126,10 @@ fn connect(folder: &Folder, repo: &Repository, name: &str, url: &str, contents: 
 
 /// Finds out whether a git remote holds contents. A person who names it means it to be used, so that an earlier "this
 /// server has no git-annex" is asked again.
-pub(super) fn learn_uuid(repo: &Repository, remote: &GitRemote) -> Result<(), Failure> {
+pub(super) fn learn_uuid(repo: &Repository, remote: &GitRemote, cancel: &Cancel) -> Result<(), Failure> {
     let ignore = format!("remote.{}.annex-ignore", remote.name);
     repo.git_config_unset(&ignore).map_err(|error| failed(&error))?;
-    let learned = remote_uuid::learn(repo, remote, &Cancel::new());
+    let learned = remote_uuid::learn(repo, remote, cancel);
     learned.map(drop).map_err(|error| fault(None, format!("{}.", chain(&error)), "Check the address."))
 }
 
@@ -328,39 +328,46 @@ fn row(row: &PlaceRow) -> RemoteRow {
 
 /// Forgets a remote here; what it holds stays.
 pub(super) async fn remove(engine: &Arc<Engine>, folder: &Path, name: String) -> Result<Reply, Failure> {
-    let folder = engine.folder(folder)?;
-    check_name(&name)?;
-    let named = name.clone();
-    blocking(&folder, move |repo| {
-        if !remote_names(repo).contains(&named) {
-            return Err(not_there(&named));
-        }
-        let git_remote = GitRemote::remove(repo.git(), &named).map_err(|error| failed(&error))?;
+    let folder = change(engine, folder, &name, |repo, name| {
+        let git_remote = GitRemote::remove(repo.git(), name).map_err(|error| failed(&error))?;
         if !git_remote {
-            forget_settings(repo, &named).map_err(|error| failed(&error))?;
+            forget_settings(repo, name).map_err(|error| failed(&error))?;
         }
         Ok(())
     })
     .await?;
-    folder.places_changed();
     done(format!("{name} is no place of {} any more. What it holds stays.", folder.path.display()))
 }
 
 /// Confirms a place that somebody else set up.
 pub(super) async fn confirm(engine: &Arc<Engine>, folder: &Path, name: String) -> Result<Reply, Failure> {
+    change(engine, folder, &name, |repo, name| {
+        repo.git_config_set(&format!("remote.{name}.annex-verified"), "verified")
+            .map_err(|error| failed(&error))
+    })
+    .await?;
+    done(format!("Contents may go to {name} now."))
+}
+
+/// Changes a place that has to be there, and says to the folder that it changed.
+async fn change(
+    engine: &Arc<Engine>,
+    folder: &Path,
+    name: &str,
+    work: impl FnOnce(&Repository, &str) -> Result<(), Failure> + Send + 'static,
+) -> Result<Arc<Folder>, Failure> {
     let folder = engine.folder(folder)?;
-    check_name(&name)?;
-    let named = name.clone();
+    check_name(name)?;
+    let named = name.to_owned();
     blocking(&folder, move |repo| {
         if !remote_names(repo).contains(&named) {
             return Err(not_there(&named));
         }
-        repo.git_config_set(&format!("remote.{named}.annex-verified"), "verified")
-            .map_err(|error| failed(&error))
+        work(repo, &named)
     })
     .await?;
     folder.places_changed();
-    done(format!("Contents may go to {name} now."))
+    Ok(folder)
 }
 
 /// Whether a name can be a section of git's configuration and a part of a ref.

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tributary_repo::cancel::Cancel;
 use tributary_status::{Failure, PairingStage, PairingStatus, ProblemCode, Reply};
 use tributary_xmpp::account::{BareJid, FullJid};
 use tributary_xmpp::courier::Delivery;
@@ -188,7 +189,7 @@ impl Joining {
         entry.folder.clone_from(&fetched.path);
         let kept = self.keep(&card, &grant, &fetched, &places, &mut entry).await;
         let heard = match kept {
-            // Given up while the folder was fetched, which is not interrupted: it would go on writing.
+            // Given up when the folder was there already.
             Ok(()) if self.cancel.is_cancelled() => Err(message::not_paired(PairingError::Cancelled)),
             Ok(()) => self.be_heard(joiner, &card, &mut entry, &mut agreed.reply).await,
             Err(failure) => Err(failure),
@@ -237,9 +238,16 @@ impl Joining {
                 }
             }
         };
+        let given_up = Cancel::new();
+        let giving_up = async {
+            self.cancel.cancelled().await;
+            given_up.cancel();
+            std::future::pending().await
+        };
         tokio::select! {
-            fetched = folder::fetch(&self.engine, path, terms, places) => fetched,
+            fetched = folder::fetch(&self.engine, path, terms, places, &given_up) => fetched,
             () = still => unreachable!("it goes on until the folder is there"),
+            () = giving_up => unreachable!("the fetch has the last word"),
         }
     }
 
@@ -253,8 +261,8 @@ impl Joining {
         };
         if let Some(packet) = packet {
             let inviter = joiner.inviter().clone();
-            // Who does not hear it stops waiting by itself.
-            self.line.courier.send(&inviter, packet).await.ok();
+            // Who does not hear it stops waiting by itself; nobody here waits for one who is silent.
+            self.line.courier.tell(&inviter, packet).await.ok();
         }
     }
 

@@ -70,9 +70,9 @@ pub(crate) async fn run(mut notices: Notices, stop: CancellationToken) {
         paired.mark_unchanged();
         secrets.mark_unchanged();
         present.mark_unchanged();
-        farewells.say(&notices.peers, &notices.tunnels, std::mem::take(&mut knocked));
+        let farewell_at = farewells.say(&notices.peers, &notices.tunnels, std::mem::take(&mut knocked));
         notices.renew_what_is_known_outside().await;
-        let again_at = notices.tell_all(&mut told, &mut under_way);
+        let again_at = [farewell_at, notices.tell_all(&mut told, &mut under_way)].into_iter().flatten().min();
         let again = async {
             match again_at {
                 Some(at) => tokio::time::sleep_until(at).await,

@@ -187,10 +187,7 @@ where
             return refuse(&mut sender, NOT_TAKEN).await;
         }
         tunnels.has_met(peer.id(), Contact::Served);
-        sender.send(Frame::Data(NOTED.to_vec())).await?;
-        sender.end().await?;
-        // The other side drops the stream when it has read this; nothing more comes.
-        Ok(())
+        note(&mut sender).await
     };
     tokio::select! {
         heard = timeout(EXCHANGE, heard) => heard.unwrap_or(Err(ChannelError::Silent)),
@@ -217,10 +214,15 @@ where
         if !hand_in(peer, door, Said::Farewell).await {
             return refuse(&mut sender, NOT_TAKEN).await;
         }
-        sender.send(Frame::Data(NOTED.to_vec())).await?;
-        sender.end().await
+        note(&mut sender).await
     };
     timeout(EXCHANGE, heard).await.unwrap_or(Err(ChannelError::Silent))
+}
+
+/// Answers that it was taken in. The other side drops the stream when it has read this; nothing more comes.
+async fn note<W: AsyncWrite + Unpin>(sender: &mut Sender<W>) -> Result<(), ChannelError> {
+    sender.send(Frame::Data(NOTED.to_vec())).await?;
+    sender.end().await
 }
 
 /// Hands in what a device says. Gives whether it was taken in.

@@ -1,7 +1,6 @@
 //! Contents of a git remote over ssh: `git-annex-shell` started there, and the P2P protocol spoken to it
 //! (`annex-format` 9.3).
 
-use std::ffi::OsString;
 use std::ops::{Deref, DerefMut};
 use std::process::{Child, Command, Stdio};
 
@@ -12,6 +11,7 @@ use super::p2p::P2p;
 use crate::cancel::{Cancel, KillOnCancel, no_meter};
 use crate::remote::{RemoteError, SshUrl};
 use crate::transport::process;
+use crate::transport::ssh::{Ssh, quoted};
 
 /// What `git-annex-shell` says of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,25 +123,8 @@ impl DerefMut for SshContents {
     }
 }
 
-/// Git's order: GIT_SSH_COMMAND, core.sshCommand (both for a shell), GIT_SSH (a program), ssh.
 fn ssh_command(git: &git2::Repository, url: &SshUrl, remote_command: &str) -> Command {
-    let configured = || git.config().and_then(|config| config.get_string("core.sshCommand")).ok();
-    let for_shell = std::env::var_os("GIT_SSH_COMMAND").or_else(|| configured().map(OsString::from));
-    let mut command = match (for_shell, std::env::var_os("GIT_SSH")) {
-        (Some(line), _) => {
-            let mut shell = Command::new("sh");
-            let mut script = line.clone();
-            script.push(" \"$@\"");
-            shell.arg("-c").arg(script).arg(line);
-            shell
-        }
-        (None, Some(program)) => Command::new(program),
-        (None, None) => {
-            let mut ssh = Command::new("ssh");
-            ssh.args(["-o", "BatchMode=yes", "-T"]);
-            ssh
-        }
-    };
+    let mut command = Ssh::of(git).command();
     if let Some(port) = url.port {
         command.arg("-p").arg(port.to_string());
     }
@@ -154,11 +137,6 @@ fn ssh_command(git: &git2::Repository, url: &SshUrl, remote_command: &str) -> Co
 fn p2pstdio(url: &SshUrl, here: &str, expected: &str) -> String {
     let (path, here, expected) = (quoted(&url.path), quoted(here), quoted(expected));
     format!("git-annex-shell 'p2pstdio' {path} {here} --uuid {expected}")
-}
-
-/// One word for the server's shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn from_process(cause: RemoteError) -> ContentsError {

@@ -11,6 +11,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::cancel::{Cancel, KillOnCancel, Meter};
 use crate::remote::{GitRemote, RemoteError, RemoteKind};
+use crate::transport::ssh::Ssh;
 
 /// What a child that ended had to say.
 #[derive(Debug)]
@@ -44,7 +45,11 @@ pub(crate) fn git_command_at(git_dir: &Path) -> Command {
     command
 }
 
-/// No questions, C locale, own process group. A person's own ssh command is kept; plain ssh is told to be silent.
+/// How long a web server may send less than a byte a second before it is given up, seconds. Git's own servers say
+/// something every five, also while they work.
+const HTTP_SILENCE: &str = "300";
+
+/// No questions, C locale, own process group; a server that is gone is noticed. A person's own settings are kept.
 pub(crate) fn ask_nothing(command: &mut Command, git: &git2::Repository) {
     command
         .env("LC_ALL", "C")
@@ -54,10 +59,11 @@ pub(crate) fn ask_nothing(command: &mut Command, git: &git2::Repository) {
         .env("SSH_ASKPASS_REQUIRE", "never")
         .stdin(Stdio::null())
         .process_group(0);
-    let chosen = ["GIT_SSH_COMMAND", "GIT_SSH"].iter().any(|name| std::env::var_os(name).is_some())
-        || git.config().and_then(|config| config.get_string("core.sshCommand")).is_ok();
-    if !chosen {
-        command.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
+    Ssh::of(git).be_used_by(command);
+    let slow = std::env::var_os("GIT_HTTP_LOW_SPEED_LIMIT").is_some()
+        || git.config().and_then(|config| config.get_string("http.lowSpeedLimit")).is_ok();
+    if !slow {
+        command.env("GIT_HTTP_LOW_SPEED_LIMIT", "1").env("GIT_HTTP_LOW_SPEED_TIME", HTTP_SILENCE);
     }
 }
 

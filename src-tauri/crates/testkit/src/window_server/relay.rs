@@ -1,25 +1,16 @@
-//! A window's wishes and the engine's events, between a browser and the engine's socket: one JSON value a line there.
+//! The engine's events, from its socket to a browser.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufReader, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-/// Numbers of the requests on a connection; each connection begins anew.
-const WISH: u64 = 1;
+use crate::engine_socket::{WISH, next, reply};
+
+/// Number of the subscription on a connection, beside that of the wish.
 const SUBSCRIPTION: u64 = 2;
-
-/// Carries out a wish and gives its reply, however long that takes.
-///
-/// # Errors
-/// The engine is not there, or hung up.
-pub fn ask(socket: &Path, command: &Value) -> io::Result<Value> {
-    let mut engine = UnixStream::connect(socket)?;
-    writeln!(engine, "{}", json!({ "kind": "command", "id": WISH, "command": command }))?;
-    reply(&mut BufReader::new(engine))
-}
 
 /// Sends events to a browser until it or the engine hangs up. Source: HTML Living Standard, 9.2 (server-sent events).
 ///
@@ -43,22 +34,4 @@ pub fn events(socket: &Path, mut browser: TcpStream) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Goes on to the reply.
-fn reply(lines: &mut impl BufRead) -> io::Result<Value> {
-    while let Some(mut said) = next(lines)? {
-        if said["kind"] == "reply" {
-            return Ok(said["reply"].take());
-        }
-    }
-    Err(io::ErrorKind::UnexpectedEof.into())
-}
-
-fn next(lines: &mut impl BufRead) -> io::Result<Option<Value>> {
-    let mut line = String::new();
-    if lines.read_line(&mut line)? == 0 {
-        return Ok(None);
-    }
-    Ok(Some(serde_json::from_str(&line)?))
 }

@@ -9,17 +9,14 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{Authority, XmppServer, await_port};
+use super::{Address, Authority, XmppServer, await_port};
 use crate::port::free_port;
 use crate::process::{Process, run};
 
 /// An ejabberd of its own.
 #[derive(Debug)]
 pub struct Ejabberd {
-    domain: String,
-    ca: PathBuf,
-    starttls_port: u16,
-    direct_tls_port: u16,
+    address: Address,
     api_port: u16,
     process: Option<Process>,
     // Last, so that the folder goes after the process.
@@ -86,15 +83,8 @@ impl Ejabberd {
         let both = [certificate, key].map(|file| fs::read(file).expect("it was just made")).concat();
         fs::write(dir.path().join("server.pem"), both).expect("our own folder can be written");
         fs::create_dir_all(dir.path().join("spool")).expect("our own folder can be written");
-        let mut server = Ejabberd {
-            domain: domain.to_owned(),
-            ca: authority.file(),
-            starttls_port: free_port(),
-            direct_tls_port: free_port(),
-            api_port: free_port(),
-            process: None,
-            dir,
-        };
+        let mut server =
+            Ejabberd { address: Address::new(domain, &authority), api_port: free_port(), process: None, dir };
         server.configure(options);
         server.restart();
         for (user, password) in accounts {
@@ -116,11 +106,11 @@ impl Ejabberd {
                 format!(
                     "  mod_http_upload: {{ host: \"upload.{}\", put_url: \"https://localhost:{port}/upload\", \
                      docroot: \"{dir}/spool/upload\" }}\n",
-                    self.domain
+                    self.address.domain
                 ),
             )
         });
-        let Ejabberd { domain, starttls_port, direct_tls_port, api_port, .. } = self;
+        let Ejabberd { address: Address { domain, starttls_port, direct_tls_port, .. }, api_port, .. } = self;
         let config = format!(
             r#"loglevel: info
 hosts: [ "{domain}" ]
@@ -158,7 +148,8 @@ modules:
 
     /// Makes an account by the server's own interface: its data cannot be written from outside.
     fn register(&self, user: &str, password: &str) {
-        let body = serde_json::json!({ "user": user, "host": self.domain, "password": password }).to_string();
+        let body = serde_json::json!({ "user": user, "host": self.address.domain, "password": password })
+            .to_string();
         let request = format!(
             "POST /api/register HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",
@@ -172,10 +163,6 @@ modules:
         };
         exchange().expect("the server's interface answers");
         assert!(answer.starts_with("HTTP/1.1 200"), "register {user}: {answer}");
-    }
-
-    fn log_file(&self) -> PathBuf {
-        self.dir.path().join("ejabberd.log")
     }
 }
 
@@ -194,20 +181,8 @@ fn libraries() -> PathBuf {
 }
 
 impl XmppServer for Ejabberd {
-    fn domain(&self) -> &str {
-        &self.domain
-    }
-
-    fn ca(&self) -> &Path {
-        &self.ca
-    }
-
-    fn starttls_port(&self) -> u16 {
-        self.starttls_port
-    }
-
-    fn direct_tls_port(&self) -> u16 {
-        self.direct_tls_port
+    fn address(&self) -> &Address {
+        &self.address
     }
 
     fn kill(&mut self) {
@@ -233,7 +208,7 @@ impl XmppServer for Ejabberd {
             .arg(format!("\"{}\"", spool.display()))
             .args(["-s", "ejabberd"]);
         let mut process = Process::spawn("ejabberd", command, &dir.join("output"));
-        for port in [self.starttls_port, self.direct_tls_port, self.api_port] {
+        for port in [self.address.starttls_port, self.address.direct_tls_port, self.api_port] {
             await_port(&mut process, port, &self.log_file());
         }
         self.process = Some(process);
@@ -243,7 +218,7 @@ impl XmppServer for Ejabberd {
         self.dir.path().join("spool")
     }
 
-    fn log(&self) -> String {
-        fs::read(self.log_file()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+    fn log_file(&self) -> PathBuf {
+        self.dir.path().join("ejabberd.log")
     }
 }

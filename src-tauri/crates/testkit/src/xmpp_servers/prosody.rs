@@ -1,14 +1,13 @@
 //! prosody, as Debian ships it but for its rate limit, which would make every test wait.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use super::stanza_faults::{self, StanzaFaults};
-use super::{Authority, XmppServer, await_port};
-use crate::port::free_port;
+use super::{Address, Authority, XmppServer, await_port};
 use crate::process::{Process, run};
 
 /// The modules of Debian's own file, without `limits`.
@@ -32,11 +31,8 @@ const MODULES: [&str; 14] = [
 /// A prosody of its own.
 #[derive(Debug)]
 pub struct Prosody {
-    domain: String,
+    address: Address,
     authority: Authority,
-    ca: PathBuf,
-    starttls_port: u16,
-    direct_tls_port: u16,
     process: Option<Process>,
     // Last, so that the folder goes after the process.
     dir: TempDir,
@@ -105,15 +101,7 @@ impl Prosody {
         let dir =
             tempfile::Builder::new().prefix("tributary-prosody-").tempdir().expect("a temporary folder");
         let authority = Authority::new(dir.path());
-        let mut server = Prosody {
-            domain: domain.to_owned(),
-            ca: authority.file(),
-            authority,
-            starttls_port: free_port(),
-            direct_tls_port: free_port(),
-            process: None,
-            dir,
-        };
+        let mut server = Prosody { address: Address::new(domain, &authority), authority, process: None, dir };
         server.configure(options);
         for (user, password) in accounts {
             server.register(user, password);
@@ -148,13 +136,14 @@ impl Prosody {
 
     fn register(&self, user: &str, password: &str) {
         let mut command = Command::new("prosodyctl");
-        command.arg("--config").arg(self.config()).args(["register", user, &self.domain, password]);
+        command.arg("--config").arg(self.config()).args(["register", user, &self.address.domain, password]);
         run(command).ok();
     }
 
     fn configure(&self, options: ProsodyOptions<'_>) {
-        let (certificate, key) =
-            self.authority.sign(options.certificate_for.unwrap_or(&self.domain), options.certificate_days);
+        let (certificate, key) = self
+            .authority
+            .sign(options.certificate_for.unwrap_or(&self.address.domain), options.certificate_days);
         let dir = self.dir.path().display();
         let modules = MODULES.iter().filter(|name| !options.without.contains(name));
         let faults = options.faults.map(|faults| faults.install(&self.dir.path().join("modules")));
@@ -165,14 +154,14 @@ impl Prosody {
             format!(
                 "Component \"proxy.{}\" \"proxy65\"\n  proxy65_address = \"127.0.0.1\"; \
                  proxy65_interfaces = {{ \"127.0.0.1\" }}; proxy65_ports = {{ {port} }}\n",
-                self.domain
+                self.address.domain
             )
         });
         let upload = options.upload_at.map(|port| {
             format!(
                 "Component \"upload.{}\" \"http_file_share\"\n  http_host = \"localhost\"; \
                  http_external_url = \"https://localhost:{port}/\"\n",
-                self.domain
+                self.address.domain
             )
         });
         let https = options.upload_at.map(|port| port.to_string()).unwrap_or_default();
@@ -198,8 +187,8 @@ ssl = {{ certificate = "{certificate}", key = "{key}" }}
 {extra}
 VirtualHost "{domain}"
 {proxy}{upload}"#,
-            starttls = self.starttls_port,
-            direct = self.direct_tls_port,
+            starttls = self.address.starttls_port,
+            direct = self.address.direct_tls_port,
             modules = modules.join(", "),
             certificate = certificate.display(),
             key = key.display(),
@@ -207,7 +196,7 @@ VirtualHost "{domain}"
             proxy = proxy.unwrap_or_default(),
             upload = upload.unwrap_or_default(),
             extra = options.extra,
-            domain = self.domain,
+            domain = self.address.domain,
         );
         fs::create_dir_all(self.dir.path().join("data")).expect("our own folder can be written");
         fs::write(self.config(), config).expect("our own folder can be written");
@@ -216,27 +205,11 @@ VirtualHost "{domain}"
     fn config(&self) -> PathBuf {
         self.dir.path().join("prosody.cfg.lua")
     }
-
-    fn log_file(&self) -> PathBuf {
-        self.dir.path().join("prosody.log")
-    }
 }
 
 impl XmppServer for Prosody {
-    fn domain(&self) -> &str {
-        &self.domain
-    }
-
-    fn ca(&self) -> &Path {
-        &self.ca
-    }
-
-    fn starttls_port(&self) -> u16 {
-        self.starttls_port
-    }
-
-    fn direct_tls_port(&self) -> u16 {
-        self.direct_tls_port
+    fn address(&self) -> &Address {
+        &self.address
     }
 
     fn kill(&mut self) {
@@ -250,8 +223,8 @@ impl XmppServer for Prosody {
         let mut command = Command::new("prosody");
         command.arg("-F").arg("--config").arg(self.config());
         let mut process = Process::spawn("prosody", command, &self.dir.path().join("output"));
-        await_port(&mut process, self.starttls_port, &self.log_file());
-        await_port(&mut process, self.direct_tls_port, &self.log_file());
+        await_port(&mut process, self.address.starttls_port, &self.log_file());
+        await_port(&mut process, self.address.direct_tls_port, &self.log_file());
         self.process = Some(process);
     }
 
@@ -259,7 +232,7 @@ impl XmppServer for Prosody {
         self.dir.path().join("data")
     }
 
-    fn log(&self) -> String {
-        fs::read(self.log_file()).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
+    fn log_file(&self) -> PathBuf {
+        self.dir.path().join("prosody.log")
     }
 }

@@ -8,12 +8,14 @@ use std::time::Duration;
 use tributary_formats::logs::uuid_log::UuidLog;
 use tributary_formats::uuid::RepoUuid;
 use tributary_repo::Repository;
+use tributary_repo::cancel::Cancel;
 use tributary_repo::repository::OpenError;
 use tributary_status::{Failure, ProblemCode};
-use tributary_xmpp::pairing::{Grant, Right};
+use tributary_xmpp::pairing::{Grant, PairingError, Right};
 
 use crate::commands::{fault, folders, remotes};
 use crate::engine::Engine;
+use crate::pairing::message;
 use crate::pairing::set_up::{SetUp, SharedPlace};
 use crate::threads::committer::chain;
 
@@ -73,6 +75,7 @@ pub(super) async fn fetch(
     path: &Path,
     grant: &Terms,
     usable: &Usable,
+    given_up: &Cancel,
 ) -> Result<Fetched, Failure> {
     let existed = path.exists();
     let empty = !existed || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
@@ -82,7 +85,7 @@ pub(super) async fn fetch(
     }
     for place in &usable.places {
         let SharedPlace::Git { name, url, read_only } = place else { continue };
-        match folders::fetch(engine, url, path, name.clone(), None).await {
+        match folders::fetch(engine, url, path, name.clone(), None, given_up).await {
             Ok(()) => {
                 let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.into());
                 let fetched = Fetched {
@@ -101,6 +104,7 @@ pub(super) async fn fetch(
                 }
                 return Ok(fetched);
             }
+            Err(_) if given_up.is_cancelled() => return Err(message::not_paired(PairingError::Cancelled)),
             Err(failure) => {
                 let why = failure.sentence;
                 tracing::info!(place = name, why, "a place that was offered does not give the folder");

@@ -50,7 +50,12 @@ impl Joining {
             agreed.yes = yes.as_ref().and_then(Yes::of);
         }
         self.write_down(entry)?;
-        let failure = match self.say(joiner, yes.clone(), event).await {
+        let cancel = self.cancel.clone();
+        let said = tokio::select! {
+            said = self.say(joiner, yes.clone(), event) => said,
+            () = cancel.cancelled() => Err(Unheard::Lost(message::not_paired(PairingError::Cancelled))),
+        };
+        let failure = match said {
             Ok(_) => {
                 if let Some(agreed) = &mut entry.agreed {
                     agreed.heard = true;
@@ -63,6 +68,12 @@ impl Joining {
             Err(Unheard::Lost(failure)) => failure,
         };
         // It may have been heard and not answered: then we are paired there.
+        if cancel.is_cancelled() {
+            return match self.engine.stop.is_cancelled() {
+                true => Ok(Became::Unknown),
+                false => Err(failure),
+            };
+        }
         let name = &card.name;
         let sentence = format!("{name} was lost before it confirmed. It goes on when {name} is back.");
         self.stage(PairingStage::AsksThem, sentence.clone());

@@ -1,7 +1,7 @@
 //! Farewells: who is paired no more is told so, and who is told so stops trying.
 //!
-//! A device that was removed is tried at once, when something changes later, and when it comes by itself, which is the
-//! surest sign that it is there. Nothing is asked of its server on a clock.
+//! A device that was removed is tried at once and a few times after that, when something changes later, and when it comes by
+//! itself, which is the surest sign that it is there. Nothing is asked of its server on a clock for longer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,37 +18,60 @@ use crate::state::problems::problem;
 use crate::threads::committer::chain;
 use crate::tunnel::{NoticeError, Tunnels};
 
-/// Shortest pause between two tries to tell the same device, when it comes by itself and when something else changed.
+/// First and longest pause between two tries to tell the same device. The first one is enough when it comes by itself.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+
+/// How often one that was not told is tried again by the clock: for three minutes. What makes us known there, such as our
+/// yes to an invitation, may be on its way yet while we take it back.
+const AGAIN: u32 = 7;
 
 /// Who is being told.
 #[derive(Default)]
 pub(super) struct Farewells {
-    tried: BTreeMap<DeviceId, Instant>,
+    tried: BTreeMap<DeviceId, Tried>,
     telling: BTreeSet<DeviceId>,
     under_way: JoinSet<Outcome>,
+}
+
+/// How a device was tried.
+#[derive(Clone, Copy)]
+struct Tried {
+    last: Instant,
+    times: u32,
+}
+
+impl Tried {
+    /// When it may be tried again.
+    fn rests_until(&self, knocked: bool) -> Instant {
+        let doubled = PAUSE.0 * 2_u32.saturating_pow(self.times.saturating_sub(1).min(AGAIN));
+        self.last + if knocked { PAUSE.0 } else { doubled.min(PAUSE.1) }
+    }
 }
 
 /// What came of telling a device.
 type Outcome = (DeviceId, Result<(), NoticeError>);
 
 impl Farewells {
-    /// Tells those who are still to be told and were not tried a moment ago. `knocked`: one of them has just come.
-    pub(super) fn say(&mut self, peers: &Peers, tunnels: &Tunnels, knocked: bool) {
+    /// Tells those who are still to be told and were not tried a moment ago. `knocked`: one of them has just come. Gives
+    /// when the next one is to be tried again.
+    pub(super) fn say(&mut self, peers: &Peers, tunnels: &Tunnels, knocked: bool) -> Option<Instant> {
         let now = Instant::now();
         let parted = peers.parted();
         self.tried.retain(|device, _| parted.iter().any(|peer| peer.id() == *device));
-        let pause = if knocked { PAUSE.0 } else { PAUSE.1 };
         for peer in parted {
             let device = peer.id();
-            let rests = self.tried.get(&device).is_some_and(|tried| now < *tried + pause);
+            let rests = self.tried.get(&device).is_some_and(|tried| now < tried.rests_until(knocked));
             if rests || !self.telling.insert(device) {
                 continue;
             }
-            self.tried.insert(device, now);
+            let tried = self.tried.entry(device).or_insert(Tried { last: now, times: 0 });
+            *tried = Tried { last: now, times: tried.times.saturating_add(1) };
             let tunnels = tunnels.clone();
             self.under_way.spawn(async move { (device, tunnels.bid_farewell(&peer).await) });
         }
+        let waits =
+            |(device, tried): &(&DeviceId, &Tried)| tried.times <= AGAIN && !self.telling.contains(device);
+        self.tried.iter().filter(waits).map(|(_, tried)| tried.rests_until(false)).min()
     }
 
     /// The next one that came to an end; `None` while none is under way.
