@@ -57,9 +57,11 @@ impl Moved {
 /// What stays when a file is renamed: device, inode, size, and when its content was changed last.
 pub(super) type Identity = (u32, u32, u32, (u32, u32));
 
-/// Who a file in the index was.
-fn identity_of_entry(stat: &IndexStat) -> Identity {
-    (stat.dev, stat.ino, stat.size, stat.mtime)
+/// Who a file in the index was. Its size is that of its content: the index has none for a file that was gone, or was
+/// another one, when it was written.
+#[allow(clippy::cast_possible_truncation, reason = "git's index keeps 32 bits of it")]
+fn identity_of_entry(stat: &IndexStat, key: &Key) -> Identity {
+    (stat.dev, stat.ino, key.size().map_or(stat.size, |size| size as u32), stat.mtime)
 }
 
 /// Who a file in the work tree is, in the widths of the index.
@@ -164,7 +166,7 @@ fn gone(desk: &mut Desk, path: TreePath, found: &mut Survey) -> Result<(), DeskE
         }
         if let Content::Annexed { key, locked: false } = tree::content_of(desk.repo.git(), entry.entry)? {
             found.moved.insert(
-                identity_of_entry(&entry.stat),
+                identity_of_entry(&entry.stat, &key),
                 Moved { from: path.clone(), key, changed: entry.stat.ctime },
             );
         }
@@ -177,7 +179,35 @@ fn gone(desk: &mut Desk, path: TreePath, found: &mut Survey) -> Result<(), DeskE
 mod tests {
     use std::os::unix::fs::MetadataExt;
 
+    use std::time::SystemTime;
+
+    use tributary_repo::index::IndexEntry;
+
     use super::*;
+    use crate::state::desk::scene::{Scene, path};
+
+    #[test]
+    fn a_file_that_is_moved_while_the_index_is_written_is_recognised() {
+        let mut scene = Scene::new();
+        scene.commit("before", 7);
+        let desk = &mut scene.desk;
+        let top = desk.repo.work_dir().to_owned();
+        // It has been there for longer than the second in which git does not trust the index.
+        let file = std::fs::File::options().write(true).open(top.join("before")).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(10)).unwrap();
+        drop(file);
+        let stat = desk.work.stat(&path("before")).unwrap().unwrap();
+        let entry = desk.index.get(b"before").unwrap().entry;
+        desk.index.set(b"before", IndexEntry::placed(entry, &stat));
+
+        std::fs::rename(top.join("before"), top.join("after")).unwrap();
+        desk.write_index().unwrap();
+        let found = survey(desk, vec![path("before"), path("after")]).unwrap();
+        let [(_, there)] = &found.files[..] else { panic!("one file is new: {found:?}") };
+        let moved = found.moved.get(&identity(there)).expect("it is known by who it is");
+        assert_eq!(moved.from, path("before"));
+        assert!(moved.can_be(&top.join("after")));
+    }
 
     #[test]
     fn a_file_that_was_born_later_is_not_the_one_that_went() {
