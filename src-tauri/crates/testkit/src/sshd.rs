@@ -134,12 +134,12 @@ impl Sshd {
         }
     }
 
-    /// Freezes the sessions that are open (SIGSTOP): their connections stay, and nothing is heard of them any more. New
-    /// ones are served. Gives how many there were.
+    /// Freezes the sessions in which a program runs (SIGSTOP): their connections stay, and nothing is heard of them any
+    /// more. New ones are served. Gives how many there were.
     pub fn freeze_sessions(&self) -> usize {
         let sessions = self.process.as_ref().map(|server| children(server.pid())).unwrap_or_default();
-        let frozen = sessions
-            .into_iter()
+        let serving = sessions.into_iter().filter(|session| runs_a_program(*session));
+        let frozen = serving
             .filter_map(rustix::process::Pid::from_raw)
             .filter(|session| rustix::process::kill_process(*session, rustix::process::Signal::STOP).is_ok());
         frozen.count()
@@ -190,9 +190,18 @@ fn answers(port: u16) -> bool {
 }
 
 /// The processes that `pid` started and that still run.
-fn children(pid: u32) -> Vec<i32> {
+fn children(pid: impl std::fmt::Display) -> Vec<i32> {
     let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     listed.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
+/// Whether a session got beyond the server's own processes, some of which are there before anybody is let in.
+fn runs_a_program(session: i32) -> bool {
+    children(session).into_iter().any(|child| {
+        let name = fs::read_to_string(format!("/proc/{child}/comm")).unwrap_or_default();
+        // One that has just ended has no name.
+        !name.is_empty() && !name.starts_with("sshd") || runs_a_program(child)
+    })
 }
 
 /// The name of the user who runs the tests.
