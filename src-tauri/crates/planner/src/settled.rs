@@ -9,6 +9,9 @@ use crate::{Direction, PlaceId};
 pub struct Settled {
     /// Nothing is under way, and nothing is left that could be done with the places that are up.
     pub idle: bool,
+    /// Not idle, and all that is under way or left is with places that did not answer when they were asked last: nothing
+    /// moves until one of them does.
+    pub unanswered: bool,
     /// Places that something waits for, and why; each at most once per reason.
     pub waiting_for: Vec<(PlaceId, Why)>,
     /// Contents to be sent, one for each place they go to.

@@ -402,6 +402,30 @@ fn what_a_person_mended_elsewhere_is_found_out_by_itself() {
 }
 
 #[test]
+fn what_waits_for_a_place_that_does_not_answer_is_not_taken_for_work() {
+    let mut desk = Desk::at_rest(&[(A, 100), (B, 100)]);
+    let (heads, _) = desk.heads(1, Origin::Local);
+    let settled = desk.planner.settled();
+    assert!(!settled.idle && !settled.unanswered, "both are asked");
+    desk.pushed(A, heads, PushResult::Failed(Failure::Unreachable));
+    assert!(!desk.planner.settled().unanswered, "the other is under way");
+    desk.pushed(B, heads, PushResult::Done { news: true });
+    desk.tell(Input::AnnounceEnded { ok: true });
+    let settled = desk.planner.settled();
+    assert!(!settled.idle && settled.unanswered, "{settled:?}");
+    assert_eq!(settled.waiting_for, [(A, Why::Retry)]);
+    // It wakes at the end of each delay, and asks when the last of them is over.
+    assert!((0..10).any(|_| desk.sleep() == [Effect::Push { place: A, heads }]));
+    assert!(desk.planner.settled().unanswered, "asking once more is no news");
+    desk.pushed(A, heads, PushResult::NeedsFetch { news: false });
+    assert!(!desk.planner.settled().unanswered, "it answers");
+    desk.fetched(A, Some(heads));
+    desk.tell(Input::AnnounceEnded { ok: true });
+    let settled = desk.planner.settled();
+    assert!(settled.idle && !settled.unanswered, "{settled:?}");
+}
+
+#[test]
 fn a_round_of_looking_ends_when_every_place_was_asked() {
     let mut desk = Desk::at_rest(&[(A, 100), (B, 100)]);
     desk.tell(Input::LookNow);

@@ -26,6 +26,7 @@ impl Planner {
         waiting_for.extend(failed.iter().map(|(_, place, _)| (*place, Why::Retry)));
         Settled {
             idle: self.is_idle(),
+            unanswered: self.is_unanswered(),
             waiting_for: waiting_for.into_iter().collect(),
             pending_up: self.contents.up(),
             pending_down: self.contents.down(),
@@ -37,16 +38,30 @@ impl Planner {
 
     /// Whether nothing is under way, and nothing is left that places which are up could do.
     fn is_idle(&self) -> bool {
-        let up = |place: PlaceId| self.places.get(&place).is_some_and(|known| known.up);
+        self.has_nothing_at_hand() && self.active().next().is_none()
+    }
+
+    /// Whether what is under way or left is all with places that did not answer.
+    fn is_unanswered(&self) -> bool {
+        let mut active = self.active().peekable();
+        self.has_nothing_at_hand()
+            && active.peek().is_some()
+            && active.all(|known| known.unreachable.is_some())
+    }
+
+    /// Whether nothing is left but what is to be asked of places.
+    fn has_nothing_at_hand(&self) -> bool {
         self.records.is_idle()
             && self.hold.is_none()
             && !self.is_transferring()
             && !self.announcing.is_pending(self.looking.channel_is_up())
-            && !self
-                .places
-                .values()
-                .any(|known| known.exchange.is_busy() || (known.up && self.has_work(known)))
-            && !self.contents.failing().any(|(_, (place, _))| up(place))
+    }
+
+    /// Places with which something is under way, or which are up and have something left; some of them twice.
+    fn active(&self) -> impl Iterator<Item = &Known> {
+        let busy = |known: &&Known| known.exchange.is_busy() || (known.up && self.has_work(known));
+        let failing = self.contents.failing().filter_map(|(_, (place, _))| self.places.get(&place));
+        self.places.values().filter(busy).chain(failing.filter(|known| known.up))
     }
 
     /// Whether something of ours waits for the place, or of the place for us.

@@ -115,7 +115,9 @@ impl Conductor {
             nowhere: settled.nowhere,
             only_elsewhere: counted.only_elsewhere,
             held: mind.seen.held,
-            busy: waiting > 0 || !settled.idle || (counted.arriving > 0 && settled.pending_down.keys == 0),
+            busy: waiting > 0
+                || !(settled.idle || settled.unanswered)
+                || (counted.arriving > 0 && settled.pending_down.keys == 0),
             paused: mind.paused.as_ref().map(|until| until.as_deref().map(clock)),
             needs: mind
                 .problems
