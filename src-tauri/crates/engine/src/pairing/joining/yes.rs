@@ -67,13 +67,14 @@ impl Joining {
             Err(Unheard::Refused(failure)) => return Err(failure),
             Err(Unheard::Lost(failure)) => failure,
         };
-        // It may have been heard and not answered: then we are paired there.
+        // The end of the program gives everything up that is under way, and that says nothing.
         if cancel.is_cancelled() {
             return match self.engine.stop.is_cancelled() {
                 true => Ok(Became::Unknown),
                 false => Err(failure),
             };
         }
+        // It may have been heard and not answered: then we are paired there.
         let name = &card.name;
         let sentence = format!("{name} was lost before it confirmed. It goes on when {name} is back.");
         self.stage(PairingStage::AsksThem, sentence.clone());

@@ -178,7 +178,6 @@ fn gone(desk: &mut Desk, path: TreePath, found: &mut Survey) -> Result<(), DeskE
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::MetadataExt;
-
     use std::time::SystemTime;
 
     use tributary_repo::index::IndexEntry;

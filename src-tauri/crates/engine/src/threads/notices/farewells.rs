@@ -1,7 +1,7 @@
 //! Farewells: who is paired no more is told so, and who is told so stops trying.
 //!
-//! A device that was removed is tried at once and a few times after that, when something changes later, and when it comes by
-//! itself, which is the surest sign that it is there. Nothing is asked of its server on a clock for longer.
+//! A device that was removed is tried at once and a few times after that, when something changes later, and when it comes
+//! by itself, which is the surest sign that it is there. Nothing is asked of its server on a clock for longer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
