@@ -86,9 +86,12 @@ impl Conductor {
             Fact::Raise(problem) => mind.problems.raise(problem),
             Fact::Clear(code, subject) => mind.problems.clear(code, &subject),
             Fact::Went { place, deed, fault } => {
+                let rows = self.places.rows();
+                // What was under way with a place that is none any more is over with it.
+                let Some(row) = rows.iter().find(|row| row.name == place) else { return };
                 // A computer that is off or has just left is no fault; what it lacks goes there when it comes.
-                let fault = fault
-                    .filter(|fault| fault.code != ProblemCode::PlaceUnreachable || !self.is_peer(&place));
+                let fault =
+                    fault.filter(|fault| fault.code != ProblemCode::PlaceUnreachable || row.peer().is_none());
                 mind.problems.went(&place, deed, fault);
             }
             Fact::Progress { transfer: (place, direction, path), bytes } => {

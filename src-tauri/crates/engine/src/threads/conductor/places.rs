@@ -11,10 +11,6 @@ use crate::threads::committer::chain;
 use crate::tunnel::Pushed;
 
 impl Conductor {
-    pub(super) fn is_peer(&self, place: &str) -> bool {
-        self.places.rows().iter().any(|row| row.name == place && row.peer().is_some())
-    }
-
     /// Whoever pushed here has what it pushed: that need not be offered to it.
     pub(super) async fn pushed_to(&self, pushed: &Pushed, mind: &mut Mind) {
         let rows = self.places.rows();
